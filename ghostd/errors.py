@@ -76,7 +76,7 @@ class SandboxUnavailable(SandboxError):
 
 
 class IsolationRefused(SandboxError):
-    """This teacher's code is not run without isolation; install Docker or bubblewrap."""
+    """Code of this teacher is not run without isolation; install Docker or bubblewrap."""
 
 
 class NotFound(GhostdError):

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ghostd.core.concept import Concept, Domain
 from ghostd.core.crystal import Crystal, Grade, Stage, Verdict
 from ghostd.core.evidence import Evidence, Outcome, Place, Run
+from ghostd.core.frontier import Candidate, Choice
 from ghostd.core.lesson import Exam, Failure, Lesson
 
 T = TypeVar("T")
@@ -29,7 +30,9 @@ class Teacher(Protocol):
     name: str  # model name, as recorded in crystals
     licence: str  # of what it writes
 
-    async def propose_domains(self, seeds: Sequence[str], known: Sequence[str], count: int) -> Reply[tuple[Domain, ...]]: ...
+    async def propose_domains(
+        self, seeds: Sequence[str], known: Sequence[str], count: int
+    ) -> Reply[tuple[Domain, ...]]: ...
 
     async def propose_concepts(
         self, domain: Domain, count: int, known_count: int, known_titles: Sequence[str], focus: str
@@ -37,7 +40,7 @@ class Teacher(Protocol):
 
     async def write_lesson(self, concept: Concept) -> Reply[Lesson]: ...
 
-    async def write_exam(self, concept: Concept) -> Reply[Exam]: ...
+    async def write_exam(self, concept: Concept, repair_round: int = 0) -> Reply[Exam]: ...
 
     async def repair_lesson(
         self, concept: Concept, lesson: Lesson, failure: Failure, repair_round: int
@@ -96,21 +99,35 @@ class AttemptRecord:
     verdict: str  # '' while open
     lesson: Lesson | None
     exam: Exam | None
+    failure: Failure | None = None  # set once rejected
 
 
 class Store(Protocol):
     """The durable side of a concept's life. Every method is one transaction; finishing methods are fenced:
-    they return False, and change nothing, when the attempt was already finished by someone else."""
+    they return False, and change nothing, when the attempt was already finished by someone else.
+    """
 
     async def admit_concepts(self, concepts: Sequence[Concept], reason: str) -> list[Admission]: ...
 
     async def open_attempt(
         self, concept: Concept, teacher: str, repair_round: int = 0, parent_id: int | None = None
-    ) -> AttemptRecord: ...
+    ) -> AttemptRecord:
+        """A new attempt, or the unfinished one with the same concept, round and parent."""
+        ...
+
+    async def load_attempt(self, attempt_id: int) -> AttemptRecord:
+        """Raises NotFound."""
+        ...
+
+    async def stranded_attempts(self, older_than_seconds: float) -> list[int]:
+        """Attempts with a lesson and no verdict whose last change is that old: their job was lost."""
+        ...
 
     async def record_lesson(self, attempt_id: int, lesson: Lesson, exam: Exam) -> bool: ...
 
-    async def reject(self, attempt_id: int, stage: Stage, verdict: str, failure: Failure, evidence: Sequence[Evidence]) -> bool: ...
+    async def reject(
+        self, attempt_id: int, stage: Stage, verdict: str, failure: Failure, evidence: Sequence[Evidence]
+    ) -> bool: ...
 
     async def crystallise(self, attempt_id: int, crystal: Crystal, verdict: Verdict) -> bool: ...
 
@@ -118,6 +135,112 @@ class Store(Protocol):
         self, min_grade: Grade = Grade.TESTED, domain: str = "", include_revoked: bool = False
     ) -> AsyncIterator[Crystal]:
         """All crystals in a fixed order (by id), streamed with bounded memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DomainView:
+    """A domain and how far it is learnt."""
+
+    domain: Domain
+    concepts: int
+    open_concepts: int
+    crystals: int
+    attempts: int  # finished ones
+    verified: int
+
+
+class Agenda(Protocol):
+    """What there is to learn: domains, concepts and their states open, scheduled, crystal, failed."""
+
+    async def add_domains(self, domains: Sequence[Domain], reason: str) -> int: ...
+
+    async def domains(self) -> list[DomainView]: ...
+
+    async def frontier(self, limit: int) -> list[Candidate]:
+        """Open concepts, oldest first within each domain, at most `limit` in all, domains in turn."""
+        ...
+
+    async def schedule(self, choices: Sequence[Choice]) -> list[str]:
+        """Move the chosen concepts from open to scheduled and record why; returns the slugs that moved."""
+        ...
+
+    async def concept(self, slug: str) -> Concept: ...
+
+    async def mark(self, slug: str, state: str) -> None: ...
+
+    async def reopen_stalled(self, older_than_seconds: float) -> int:
+        """Scheduled concepts without an unfinished attempt, unchanged for that long, become open again."""
+        ...
+
+    async def in_flight(self) -> int:
+        """Concepts that are scheduled and not yet crystal or failed."""
+        ...
+
+    async def known_titles(self, domain: str, limit: int) -> list[str]:
+        """The titles learnt of most recently."""
+        ...
+
+    async def missing_prerequisites(self, domain: str, limit: int) -> list[str]:
+        """Titles that concepts of the domain build on and that no concept or parent bears."""
+        ...
+
+
+class Journal(Protocol):
+    """What the cycles did and why."""
+
+    async def start_run(self, cycle: str, reason: str) -> int: ...
+
+    async def finish_run(self, run_id: int, status: str, counts: dict[str, int], reason: str) -> None: ...
+
+    async def record_decision(
+        self, cycle: str, kind: str, subject: str, choice: str, reason: dict[str, Any]
+    ) -> None: ...
+
+
+class Archive(Protocol):
+    """The crystals that exist, and what became of them."""
+
+    async def get(self, crystal_id: str) -> Crystal:
+        """By id or unique prefix; raises NotFound."""
+        ...
+
+    async def due_for_reverification(self, limit: int, older_than_seconds: float) -> list[str]: ...
+
+    async def record_reverification(self, crystal_id: str, verdict: Verdict) -> None: ...
+
+    async def revoke(self, crystal_id: str, reason: str) -> bool:
+        """Append the revocation to the ledger; False when it was revoked before."""
+        ...
+
+
+class Datasets(Protocol):
+    """Versions of the exported dataset."""
+
+    async def crystals_since_last(self) -> int:
+        """Crystals stored after the newest recorded version."""
+        ...
+
+    async def write_version(self, keep: int) -> dict[str, int]:
+        """Write and record a version, drop all but the newest `keep` from disk. Raises ExportError."""
+        ...
+
+
+class Verifier(Protocol):
+    """The ladder. Raises SandboxUnavailable; everything else is a verdict."""
+
+    async def verify(self, concept: Concept, lesson: Lesson, exam: Exam) -> Verdict: ...
+
+    async def replay(self, crystal: Crystal) -> Verdict:
+        """Run a crystal's exercises, exam and claims again and compare with what it recorded."""
+        ...
+
+
+class Jobs(Protocol):
+    """The durable queue."""
+
+    async def defer(self, task: str, key: str, **arguments: str | int) -> bool:
+        """Enqueue; False when a job with the same key waits already."""
         ...
 
 

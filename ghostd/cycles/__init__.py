@@ -1,0 +1,1 @@
+"""What ghostd does, one verb per file; the cycles decide through ports and touch nothing else."""

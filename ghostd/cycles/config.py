@@ -1,0 +1,51 @@
+"""How eager the cycles are."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CuriosityConfig(BaseModel):
+    """What to learn about, and how far ahead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seeds: tuple[str, ...] = ("basic math", "advanced mathematics", "physics", "computer science")
+    """Fields to begin with; the teacher is asked for domains around them."""
+    domains: int = Field(12, ge=1, le=1000)
+    """How many domains to open."""
+    backlog: int = Field(240, ge=2)
+    """Open concepts to keep ready; curiosity refills them when half are left."""
+    batch: int = Field(20, ge=1, le=100)
+    """Concepts to ask for in one call."""
+
+
+class DistillationConfig(BaseModel):
+    """How much is learnt at a time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    in_flight: int = Field(24, ge=1)
+    """Concepts between being chosen and being done."""
+    repairs: int = Field(2, ge=0, le=10)
+    """How often a rejected lesson goes back to the teacher with the reason."""
+
+
+class ReverificationConfig(BaseModel):
+    """How old crystals are checked again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after_days: float = Field(7.0, gt=0)
+    """Age of the last check at which a crystal is due."""
+    batch: int = Field(20, ge=1)
+    """Crystals to check in one run."""
+
+
+class VersionsConfig(BaseModel):
+    """When the daemon writes a dataset version by itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every_crystals: int = Field(1000, ge=1)
+    """New crystals after which a dataset version is written under the data directory; old versions are kept."""
+    keep: int = Field(3, ge=1)
+    """Versions to keep on disk."""

@@ -1,0 +1,74 @@
+"""Curiosity: asks the teacher what there is to know around the frontier, and admits what is new."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ghostd.core.frontier import is_saturated, wanted_concepts
+from ghostd.cycles.config import CuriosityConfig
+from ghostd.log import logger
+from ghostd.ports import Agenda, DomainView, Journal, Store, Teacher
+
+_log = logger("curiosity")
+_KNOWN_TITLES = 40  # what one prompt shows of the domain
+
+
+@dataclass(frozen=True, slots=True)
+class Curiosity:
+    """Keeps enough open concepts ready, thin domains first."""
+
+    teacher: Teacher
+    store: Store
+    agenda: Agenda
+    journal: Journal
+    config: CuriosityConfig
+
+    async def explore(self) -> dict[str, int]:
+        """Refill the backlog if it is low; what was proposed and admitted, empty when nothing was needed."""
+        domains = await self.agenda.domains()
+        open_concepts = sum(view.open_concepts for view in domains)
+        wanted = wanted_concepts(open_concepts, await self.agenda.in_flight(), self.config.backlog)
+        if not wanted:
+            return {}
+        run = await self.journal.start_run("curiosity", f"{open_concepts} open concepts, {wanted} wanted")
+        if len(domains) < self.config.domains:
+            domains = await self._open_domains(domains)
+        asked = sorted(domains, key=lambda view: (view.open_concepts, view.concepts, view.domain.slug))
+        calls = -(-wanted // self.config.batch)
+        outcomes = await asyncio.gather(*(self._ask(view) for view in asked[:calls]))
+        proposed, admitted = sum(one[0] for one in outcomes), sum(one[1] for one in outcomes)
+        saturated = is_saturated(admitted, proposed)
+        if saturated:
+            _log.warning("curiosity.saturated", proposed=proposed, admitted=admitted)
+        counts = {
+            "domains": len(asked[:calls]),
+            "proposed": proposed,
+            "admitted": admitted,
+            "saturated": int(saturated),
+        }
+        await self.journal.finish_run(run, "ok", counts, "novelty has dried up" if saturated else "backlog refilled")
+        _log.info("concepts.admitted", **counts)
+        return counts
+
+    async def _open_domains(self, known: Sequence[DomainView]) -> list[DomainView]:
+        titles = [view.domain.title for view in known]
+        reply = await self.teacher.propose_domains(self.config.seeds, titles, self.config.domains - len(known))
+        if reply.value is None:
+            _log.warning("domains.refused", reason=reply.problem, detail=reply.detail[:200])
+        else:
+            added = await self.agenda.add_domains(reply.value, f"around {', '.join(self.config.seeds)}")
+            _log.info("domains.added", count=added)
+        return await self.agenda.domains()
+
+    async def _ask(self, view: DomainView) -> tuple[int, int]:
+        domain = view.domain
+        known = await self.agenda.known_titles(domain.slug, _KNOWN_TITLES)
+        gaps = await self.agenda.missing_prerequisites(domain.slug, 1)
+        focus = gaps[0] if gaps else ""
+        reply = await self.teacher.propose_concepts(domain, self.config.batch, view.concepts, known, focus)
+        if reply.value is None:
+            _log.warning("concepts.refused", domain=domain.slug, reason=reply.problem, detail=reply.detail[:200])
+            return 0, 0
+        reason = f"gap: {focus} is a missing prerequisite" if focus else f"coverage: {view.concepts} concepts known"
+        admissions = await self.store.admit_concepts(reply.value, reason)
+        return len(admissions), sum(one.admitted for one in admissions)

@@ -1,0 +1,70 @@
+"""Distillation: chooses concepts at the frontier and gets their lessons and exams from the teacher."""
+
+import asyncio
+from dataclasses import dataclass
+
+from ghostd.core.concept import Concept
+from ghostd.core.crystal import Stage, VerdictKind
+from ghostd.core.frontier import select
+from ghostd.core.lesson import Exam, Failure, Lesson
+from ghostd.cycles.config import DistillationConfig
+from ghostd.log import logger
+from ghostd.ports import Agenda, AttemptRecord, Jobs, Reply, Store, Teacher
+
+_log = logger("distillation")
+_CANDIDATES = 300  # open concepts that one choice looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """From an open concept to a parsed lesson with its exam, or to a recorded failure."""
+
+    teacher: Teacher
+    store: Store
+    agenda: Agenda
+    jobs: Jobs
+    config: DistillationConfig
+
+    async def choose(self) -> int:
+        """Schedule the most promising open concepts, as many as there is room for; how many were scheduled."""
+        room = self.config.in_flight - await self.agenda.in_flight()
+        if room <= 0:
+            return 0
+        choices = select(await self.agenda.frontier(_CANDIDATES), room)
+        moved = await self.agenda.schedule(choices)
+        for slug in moved:
+            await self.jobs.defer("distil", f"distil:{slug}", slug=slug)
+        return len(moved)
+
+    async def distil(self, slug: str) -> None:
+        """Ask for the lesson and, in a call that never sees it, the exam."""
+        concept = await self.agenda.concept(slug)
+        attempt = await self.store.open_attempt(concept, self.teacher.name)
+        lesson, exam = await asyncio.gather(self.teacher.write_lesson(concept), self.teacher.write_exam(concept))
+        await self._record(attempt, lesson, exam)
+
+    async def repair(self, attempt: AttemptRecord, failure: Failure) -> None:
+        """Give the error artifact back to the teacher; a new attempt comes of it."""
+        if attempt.lesson is None or attempt.exam is None:
+            return
+        concept, repair_round = attempt.concept, attempt.repair_round + 1
+        repaired = await self.store.open_attempt(concept, self.teacher.name, repair_round, attempt.id)
+        if failure.reason.startswith("static.exam"):  # the lesson was not at fault
+            exam = await self.teacher.write_exam(concept, repair_round)
+            await self._record(repaired, Reply(attempt.lesson), exam)
+        else:
+            lesson = await self.teacher.repair_lesson(concept, attempt.lesson, failure, repair_round)
+            await self._record(repaired, lesson, Reply(attempt.exam))
+
+    async def _record(self, attempt: AttemptRecord, lesson: Reply[Lesson], exam: Reply[Exam]) -> None:
+        if lesson.value is not None and exam.value is not None:
+            if await self.store.record_lesson(attempt.id, lesson.value, exam.value):
+                await self.jobs.defer("verify", f"verify:{attempt.id}", attempt_id=attempt.id)
+            return
+        what, reply = ("lesson", lesson) if lesson.value is None else ("exam", exam)
+        await self._fail(attempt.concept, attempt.id, Failure("distillation", f"{what}.{reply.problem}", reply.detail))
+
+    async def _fail(self, concept: Concept, attempt_id: int, failure: Failure) -> None:
+        if await self.store.reject(attempt_id, Stage.ASKED, VerdictKind.INCONCLUSIVE, failure, ()):
+            await self.agenda.mark(concept.slug, "failed")
+            _log.info("lesson.rejected", reason=failure.reason, **concept.log_context())

@@ -1,0 +1,96 @@
+"""What each kind of job does: one call into a cycle, and the follow-up jobs that keep things moving."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ghostd.core.crystal import VerdictKind
+from ghostd.core.lesson import Failure
+from ghostd.cycles.curiosity import Curiosity
+from ghostd.cycles.distillation import Distillation
+from ghostd.cycles.export import Export
+from ghostd.cycles.verification import Verification
+from ghostd.daemon.config import DaemonConfig
+from ghostd.daemon.queue import Queue, Task
+from ghostd.ports import Agenda, Store
+
+_STRANDED_SECONDS = 30.0  # a lesson whose job was lost is picked up again after this
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Binds the cycles to the queue."""
+
+    curiosity: Curiosity
+    distillation: Distillation
+    verification: Verification
+    export: Export
+    store: Store
+    agenda: Agenda
+    queue: Queue
+    config: DaemonConfig
+
+    def register(self) -> None:
+        """Make every kind of job known to the queue."""
+        self.queue.register(
+            {
+                "explore": Task(self._explore, "housekeeping"),
+                "choose": Task(self.distillation.choose, "housekeeping"),
+                "reverify": Task(self.verification.reverify, "reverification"),
+                "export": Task(self.export.export_if_due, "export"),
+                "sweep": Task(self.sweep, "housekeeping"),
+                "distil": Task(self.distillation.distil, "teacher"),
+                "repair": Task(self._repair, "teacher"),
+                "verify": Task(self._verify, "sandbox"),
+            },
+            self._give_up,
+        )
+
+    def start_workers(self) -> None:
+        """One worker per queue, as wide as what stands behind it."""
+        self.queue.start_workers(
+            {
+                "teacher": self.config.teacher_workers,
+                "sandbox": self.config.sandbox_workers,
+                "reverification": 1,
+                "export": 1,
+                "housekeeping": 2,
+            }
+        )
+
+    async def sweep(self) -> None:
+        """Pick up what a crash left: jobs of silent workers, lessons without a job, concepts without an attempt."""
+        await self.queue.reap(self.config.stalled_seconds)
+        await self._pick_up(_STRANDED_SECONDS)
+        await self.agenda.reopen_stalled(self.config.stalled_seconds + _STRANDED_SECONDS)
+
+    async def recover(self) -> None:
+        """As `sweep`, at the start of a daemon that knows itself to be the only one on its database."""
+        await self.queue.reap(0.0)
+        await self._pick_up(0.0)
+
+    async def _pick_up(self, older_than_seconds: float) -> None:
+        for attempt_id in await self.store.stranded_attempts(older_than_seconds):
+            await self.queue.defer("verify", f"verify:{attempt_id}", attempt_id=attempt_id)
+
+    async def _explore(self) -> None:
+        if await self.curiosity.explore():
+            await self.queue.defer("choose", "choose")
+
+    async def _repair(self, attempt_id: int) -> None:
+        attempt = await self.store.load_attempt(attempt_id)
+        if attempt.failure is not None:
+            await self.distillation.repair(attempt, attempt.failure)
+
+    async def _verify(self, attempt_id: int) -> None:
+        await self.verification.verify(await self.store.load_attempt(attempt_id))
+        await self.queue.defer("choose", "choose")
+
+    async def _give_up(self, task: str, arguments: Mapping[str, str | int], defect: BaseException) -> None:
+        """Close the attempt that a defect of ours kept from its end, so that it is neither lost nor tried for ever."""
+        failure = Failure("internal", f"internal.{type(defect).__name__}", str(defect)[:500])
+        if task == "verify":
+            attempt = await self.store.load_attempt(int(arguments["attempt_id"]))
+            await self.store.reject(attempt.id, attempt.stage, VerdictKind.INCONCLUSIVE, failure, ())
+            await self.agenda.mark(attempt.concept.slug, "failed")
+        elif task == "distil":
+            await self.agenda.mark(str(arguments["slug"]), "failed")
