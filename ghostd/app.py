@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from ghostd.cycles.curiosity import Curiosity
 from ghostd.cycles.distillation import Distillation
@@ -15,13 +14,16 @@ from ghostd.daemon.handlers import Handlers
 from ghostd.daemon.health import DaemonState, DataDirectoryLock, write_state
 from ghostd.daemon.lifecycle import Daemon
 from ghostd.daemon.queue import Queue
+from ghostd.db.calls import Calls
 from ghostd.db.store import PostgresStore, open_store
 from ghostd.export.versions import DatasetVersions
 from ghostd.ports import Sandbox
 from ghostd.sandbox.choose import choose_sandbox
+from ghostd.sandbox.owner import this_process
 from ghostd.settings import Settings
 from ghostd.teacher.client import OpenAITeacher
-from ghostd.teacher.discover import discover
+from ghostd.teacher.config import TeacherConfig
+from ghostd.teacher.discover import Discovered, discover
 from ghostd.verify.pipeline import Verifier
 
 Say = Callable[[str], None]
@@ -46,9 +48,9 @@ class ChosenTeacher:
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
+async def opened_store(settings: Settings, *, exclusive: bool = False) -> AsyncIterator[PostgresStore]:
     """The store, migrated; the embedded Postgres is started for as long if nobody else runs it."""
-    store = await open_store(settings.database, settings.data_dir)
+    store = await open_store(settings.database, settings.data_dir, exclusive=exclusive)
     try:
         yield store
     finally:
@@ -58,43 +60,43 @@ async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
 async def choose_teacher(settings: Settings, store: PostgresStore) -> ChosenTeacher:
     """The configured endpoint, else one that answers on a usual port, else the built-in textbook teacher."""
     config = settings.teacher
+    calls = store.calls.capped(config.budget.caps())
     if config.base_url:
         sentence = f"teacher: {config.base_url} (teacher.base_url)"
-        return ChosenTeacher(OpenAITeacher(config, store.calls), sentence, is_textbook=False)
+        return ChosenTeacher(OpenAITeacher(config, calls), sentence, is_textbook=False)
     found = None if settings.textbook.always else await discover()
-    if found is not None:
+    if found is not None and (found.models or config.model):
+        config = config.model_copy(update={"base_url": found.base_url, "model": config.model or found.models[0]})
         sentence = (
-            f"teacher: {found.product} at {found.base_url}, found by looking (set teacher.base_url to choose another)"
+            f"teacher: {config.model} on {found.product} at {found.base_url}, found by looking "
+            "(teacher.base_url and teacher.model choose another)"
         )
-        config = config.model_copy(update={"base_url": found.base_url, "model": config.model or found.model})
-        return ChosenTeacher(OpenAITeacher(config, store.calls), sentence, is_textbook=False)
+        return ChosenTeacher(OpenAITeacher(config, calls), sentence, is_textbook=False)
+    return _textbook(settings, config, calls, found)
+
+
+def _textbook(settings: Settings, config: TeacherConfig, calls: Calls, found: Discovered | None) -> ChosenTeacher:
     from ghostd.textbook.app import create_app
 
-    config = config.model_copy(
-        update={"base_url": "http://textbook.invalid/v1", "model": "textbook", "licence": _TEXTBOOK_LICENCE}
-    )
+    config = config.model_copy(update={"model": "textbook", "licence": _TEXTBOOK_LICENCE})
+    why = f"{found.product} at {found.base_url} lists no model" if found else "NO LLM FOUND"
+    if settings.textbook.always:
+        why = "as textbook.always asks"
     sentence = (
-        "teacher: NO LLM FOUND - using the built-in textbook teacher, a fixed catalogue "
+        f"teacher: {why} - using the built-in textbook teacher, a fixed catalogue and no LLM "
         "(start LM Studio, Ollama, vLLM or llama.cpp, or set teacher.base_url)"
     )
-    teacher = OpenAITeacher(config, store.calls, app=create_app(settings.textbook), name="textbook")
+    teacher = OpenAITeacher(config, calls, app=create_app(settings.textbook), name="textbook")
     return ChosenTeacher(teacher, sentence, is_textbook=True)
-
-
-def owner_of_this_process() -> str:
-    """Names this process for the labels of what it creates: boot id, pid and start time."""
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    started = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
-    return f"{boot_id}:{os.getpid()}:{started}"
 
 
 @asynccontextmanager
 async def opened_sandbox(settings: Settings, *, trusted_teacher: bool, say: Say) -> AsyncIterator[Sandbox]:
     """A started sandbox: reaped, proven and warm."""
     sandbox, sentence = await choose_sandbox(
-        settings.sandbox, owner=owner_of_this_process(), trusted_teacher=trusted_teacher
+        settings.sandbox, owner=this_process().label(), trusted_teacher=trusted_teacher, progress=say
     )
-    say(sentence)
+    say(f"sandbox: {sentence}")
     await sandbox.start()
     try:
         yield sandbox
@@ -117,7 +119,7 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
         tell(f"data: {settings.data_dir} (--data-dir or GHOSTD_DATA_DIR)")
         state = DaemonState(os.getpid(), clock.now(), clock.now(), "starting", "", "", "", choices)
         write_state(settings.data_dir, state)
-        store = await stack.enter_async_context(opened_store(settings))
+        store = await stack.enter_async_context(opened_store(settings, exclusive=True))
         tell(store.sentence)
         chosen = await choose_teacher(settings, store)
         tell(chosen.sentence)

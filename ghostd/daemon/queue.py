@@ -1,4 +1,4 @@
-"""The durable queue on Postgres (procrastinate): defers, works, reaps. Handlers are idempotent: at-least-once will do."""
+"""The durable queue on Postgres (procrastinate): defers, works, reaps; handlers are idempotent."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -89,7 +89,8 @@ class Queue:
                 install_signal_handlers=False,
             )
             self._workers.append(worker)
-            self._running.append(asyncio.create_task(worker.run(), name=f"worker-{queue}"))
+            running = worker.run()  # type: ignore[no-untyped-call]  # procrastinate leaves it unannotated
+            self._running.append(asyncio.create_task(running, name=f"worker-{queue}"))
 
     @property
     def running(self) -> list[asyncio.Task[None]]:
@@ -100,7 +101,7 @@ class Queue:
         """Take no new job, wait for those in flight, then hand the rest back to the queue."""
         for worker in self._workers:
             worker.shutdown_graceful_timeout = grace_seconds
-            worker.stop()
+            worker.stop()  # type: ignore[no-untyped-call]  # procrastinate leaves it unannotated
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def abort(self) -> None:

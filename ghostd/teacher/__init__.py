@@ -1,0 +1,1 @@
+"""The teacher client: any OpenAI-compatible endpoint behind the `Teacher` port."""
