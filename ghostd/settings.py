@@ -149,6 +149,9 @@ def _credentials() -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, (section, setting) in _CREDENTIALS.items():
         path = Path(folder) / name
-        if folder and path.is_file():
-            values.setdefault(section, {})[setting] = path.read_text(encoding="utf-8").rstrip("\n")
+        try:
+            if folder and path.is_file():
+                values.setdefault(section, {})[setting] = path.read_text(encoding="utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"The credential {path} cannot be read ({error}); check its owner.") from error
     return values

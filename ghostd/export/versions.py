@@ -62,7 +62,7 @@ class DatasetVersions:
         )
 
     def _drop_old(self, keep: int) -> None:
-        versions = sorted(path.parent for path in self.folder.glob(f"*/{MANIFEST}"))
+        versions = sorted(path.parent for path in self.folder.glob(f"[0-9]*/{MANIFEST}"))
         for old in versions[:-keep]:
             shutil.rmtree(old)
 

@@ -1,5 +1,6 @@
 """`OpenAITeacher`: the Teacher port over any OpenAI-compatible endpoint, or over an ASGI app in this process."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from ghostd.teacher.transport import HttpReply, Transport
 
 _OK = 200
 _WRONG_KEY = {401, 403}
+_MISSING = {400, 404}
 _LONGEST_REPEATED_CHARACTERS = 20_000  # of a malformed answer in the question that asks again
 
 RecordT = TypeVar("RecordT")
@@ -75,6 +77,7 @@ class OpenAITeacher:
         elif offered and not _lists(offered, self._caller.model):
             # Some endpoints list a part of what they serve or load models on demand: only they can say.
             log.warning("teacher.model_not_listed", model=self._caller.model, offered=offered[:20])
+            await self._try_model()
         if not self._named:
             self.name = self._caller.model
         log.info("teacher.ready", base_url=self.base_url, model=self._caller.model)
@@ -137,6 +140,13 @@ class OpenAITeacher:
         if call.problem:
             log.info("teacher.answer_unusable", kind=question.kind, call=call.call_id, problem=call.problem)
         return Reply(call.value, call.problem, call.detail, tuple(call_ids))
+
+    async def _try_model(self) -> None:
+        """One token from a model that the endpoint does not list; raises TeacherRejected when it is not there."""
+        body = {"model": self._caller.model, "messages": [{"role": "user", "content": "ping"}], "max_tokens": 1}
+        reply = await self._transport.post("/chat/completions", json.dumps(body).encode())
+        if reply.status in _MISSING:
+            await self._raise_if_model_is_missing(reply.shown)
 
     async def _raise_if_model_is_missing(self, refusal: str) -> None:
         """Tell a request that was refused for its own sake from a model that is not there."""

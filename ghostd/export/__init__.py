@@ -1,0 +1,1 @@
+"""Datasets from crystals: rows, files, card, manifest, and the check of them all."""
