@@ -155,6 +155,7 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
             ),
             store=store,
             agenda=store,
+            sandbox=sandbox,
             queue=queue,
             config=settings.daemon,
         )

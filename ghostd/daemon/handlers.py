@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ghostd.core.crystal import VerdictKind
+from ghostd.core.evidence import Run
 from ghostd.core.lesson import Failure
 from ghostd.cycles.curiosity import Curiosity
 from ghostd.cycles.distillation import Distillation
@@ -11,8 +12,10 @@ from ghostd.cycles.export import Export
 from ghostd.cycles.verification import Verification
 from ghostd.daemon.config import DaemonConfig
 from ghostd.daemon.queue import Queue, Task
-from ghostd.ports import Agenda, Store
+from ghostd.errors import GhostdError, SandboxUnavailable
+from ghostd.ports import Agenda, Sandbox, Store
 
+_HARMLESS = Run("def one():\n    return 1\n", "one", calls=("",))
 _STRANDED_SECONDS = 30.0  # a lesson whose job was lost is picked up again after this
 
 
@@ -26,6 +29,7 @@ class Handlers:
     export: Export
     store: Store
     agenda: Agenda
+    sandbox: Sandbox
     queue: Queue
     config: DaemonConfig
 
@@ -85,12 +89,26 @@ class Handlers:
         await self.verification.verify(await self.store.load_attempt(attempt_id))
         await self.queue.defer("choose", "choose")
 
-    async def _give_up(self, task: str, arguments: Mapping[str, str | int], defect: BaseException) -> None:
-        """Close the attempt that a defect of ours kept from its end, so that it is neither lost nor tried for ever."""
-        failure = Failure("internal", f"internal.{type(defect).__name__}", str(defect)[:500])
+    async def _give_up(self, task: str, arguments: Mapping[str, str | int], error: Exception) -> bool:
+        """Close the attempt that a defect kept from its end, or that breaks every cell it runs in.
+
+        An outage that other code meets too is waited out: then, and only then, False.
+        """
+        if isinstance(error, GhostdError) and not await self._breaks_its_cells(task, error):
+            return False
+        failure = Failure("internal", f"internal.{type(error).__name__}", str(error)[:500])
         if task == "verify":
             attempt = await self.store.load_attempt(int(arguments["attempt_id"]))
             await self.store.reject(attempt.id, attempt.stage, VerdictKind.INCONCLUSIVE, failure, ())
             await self.agenda.mark(attempt.concept.slug, "failed")
         elif task == "distil":
             await self.agenda.mark(str(arguments["slug"]), "failed")
+        return True
+
+    async def _breaks_its_cells(self, task: str, error: GhostdError) -> bool:
+        """Whether this lesson alone makes the sandbox fail: a harmless run in a fresh cell succeeds."""
+        if task != "verify" or not isinstance(error, SandboxUnavailable):
+            return False
+        async with self.sandbox.cell() as cell:
+            (outcome,) = await cell.run([_HARMLESS])
+        return outcome.ok

@@ -14,8 +14,9 @@ from ghostd.log import logger
 
 _log = logger("queue")
 Handler = Callable[..., Awaitable[object]]
-GiveUp = Callable[[str, Mapping[str, str | int], BaseException], Awaitable[None]]
+GiveUp = Callable[[str, Mapping[str, str | int], Exception], Awaitable[bool]]
 _BUG_ATTEMPTS = 3  # an unexpected exception is tried this often
+_OUTAGE_ATTEMPTS = 5  # after so many outages the job is asked about: it may be what causes them
 _LONGEST_WAIT_SECONDS = 60
 
 
@@ -61,7 +62,10 @@ class Queue:
         await self._app.close_async()
 
     def register(self, tasks: Mapping[str, Task], give_up: GiveUp) -> None:
-        """Name the tasks once, before the workers start; `give_up` hears of jobs that failed for good."""
+        """Name the tasks once, before the workers start.
+
+        `give_up` hears of a job that keeps failing; whether it closed it, or wants it tried again.
+        """
         for name, task in tasks.items():
             self._queues[name] = task.queue
             self._app.task(name=name, queue=task.queue, retry=_Retry(), pass_context=True)(
@@ -134,8 +138,10 @@ def _edge(name: str, handler: Handler, give_up: GiveUp) -> Callable[..., Awaitab
         try:
             await handler(**arguments)
         except GhostdError as outage:
-            _log.warning("job.postponed", task=name, reason=str(outage), attempt=context.job.attempts + 1)
-            raise
+            tries = context.job.attempts + 1
+            _log.warning("job.postponed", task=name, reason=str(outage), attempt=tries)
+            if tries < _OUTAGE_ATTEMPTS or not await give_up(name, arguments, outage):
+                raise
         except Exception as defect:  # the worker's edge: whatever it is, it must not take the daemon down
             last = context.job.attempts + 1 >= _BUG_ATTEMPTS
             _log.exception("job.failed", task=name, last=last, **arguments)

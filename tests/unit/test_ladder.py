@@ -21,7 +21,12 @@ def answered(*values: str, taints: tuple[str, ...] = (), exit_class: ExitClass =
     ("outcome", "reason"),
     [
         (answered("1", "2"), None),
-        (Outcome(ExitClass.ASSERTION, (CallOutcome("1"), CallOutcome("2")), (FAILED,), exception_type="AssertionError"), None),
+        (
+            Outcome(
+                ExitClass.ASSERTION, (CallOutcome("1"), CallOutcome("2")), (FAILED,), exception_type="AssertionError"
+            ),
+            None,
+        ),
         (Outcome(ExitClass.ERROR, (CallOutcome("1"), CallOutcome("2")), (FAILED,), exception_type="KeyError"), None),
         (Outcome(ExitClass.TIMEOUT, (CallOutcome("1"), CallOutcome())), "executed.timeout"),
         (Outcome(ExitClass.OOM), "executed.oom"),
@@ -42,10 +47,11 @@ def test_execution_fails_for_the_reason_that_the_outcome_shows(outcome: Outcome,
     assert failure is None or failure.rung == "executed"
 
 
-FIRST = Replay(Variation(), "same", answered("1"), "cell-1")
+SAME = Variation()
+FIRST = Replay(SAME, "same", answered("1"), "cell-1")
 
 
-def replayed(result_hash: str, variation: Variation = Variation(), value: str = "2", cell: str = "cell-1", **more) -> Replay:
+def replayed(result_hash: str, variation: Variation = SAME, value: str = "2", cell: str = "cell-1", **more) -> Replay:
     return Replay(variation, result_hash, answered(value, **more), cell)
 
 
@@ -76,6 +82,20 @@ def test_a_taint_of_the_first_run_is_enough_to_be_flaky() -> None:
     failure = ladder.judge_replays(first, [replayed("same")])
     assert failure is not None
     assert failure.reason == "reproducible.random"
+
+
+@pytest.mark.parametrize(
+    ("taints", "reason"),
+    [
+        ((), "executed.error"),
+        (("process", "network", "threads"), "executed.error"),
+        (("random", "process"), "reproducible.random"),
+    ],
+)
+def test_a_failed_execution_is_flaky_only_when_it_touched_a_source_of_chance(taints, reason) -> None:
+    found = ladder.failure("executed.error", "what was seen")
+    blamed = ladder.blame_chance(found, Outcome(ExitClass.ERROR, taints=taints))
+    assert (blamed.reason, blamed.artifact) == (reason, "what was seen")
 
 
 @pytest.mark.parametrize(
