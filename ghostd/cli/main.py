@@ -56,7 +56,7 @@ def options(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where ghostd keeps everything.")] = None,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback acts on it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

@@ -1,12 +1,11 @@
 """Near-duplicates: MinHash proposes (Broder 1997), exact Jaccard over word shingles decides.
 
 Numbers are parameters: two statements that differ only in a number are two facts with two answers, so texts
-count as duplicates only when their numbers agree as well.
+count as duplicates only when their signed numbers agree as well, one by one.
 """
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -19,7 +18,7 @@ SHINGLE_WORDS = 3
 THRESHOLD = 0.7
 _SEED = 42
 _WORD = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[^\w\s]")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"(?:minus |- )?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +98,8 @@ def _is_docstring(node: object) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _numbers(text: str) -> Counter[str]:
-    return Counter(_NUMBER.findall(text))
+def _numbers(text: str) -> list[str]:
+    return _NUMBER.findall(text)
 
 
 def _shingles(text: str) -> set[str]:

@@ -28,6 +28,16 @@ def test_texts_that_differ_only_in_a_number_are_two_facts() -> None:
     assert decide(seven, [Known("seven", seven)]).duplicate_of == "seven"
 
 
+def test_the_order_and_the_signs_of_numbers_are_part_of_the_fact() -> None:
+    facts = [
+        normalise(f"Projection onto the vector ({x}, {y}). Return the projection of a plane vector onto ({x}, {y}).")
+        for x, y in ((1, 2), (2, 1), (-1, 2), (1, -2))
+    ]
+    for one in facts:
+        others = [Known(other, other) for other in facts if other != one]
+        assert decide(one, others).duplicate_of == ""
+
+
 def test_an_unrelated_text_is_new_and_its_nearest_similarity_is_reported() -> None:
     decision = decide(normalise("Caesar cipher with shift 3"), [Known("totient", normalise(TOTIENT))])
     assert decision.duplicate_of == ""
