@@ -64,7 +64,7 @@ async def read_back(arguments: argparse.Namespace, data_dir: Path) -> dict[str, 
     accepted: Counter[str] = Counter()
     reasons: dict[str, Counter[str]] = {}
     async with opened_store(load(data_dir=data_dir)) as store:
-        async with store.engine.connect() as connection:
+        async with store.engine.transaction() as connection:
             rows = await connection.execute(
                 text(
                     "SELECT c.title, a.repair_round, a.verdict, a.stage, a.reason FROM attempts a JOIN concepts c ON c.id = a.concept_id"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ghostd.bundled import bundled
 from ghostd.core.evidence import ExitClass, Limits, Run
+from ghostd.ports import Sandbox
 from ghostd.sandbox.choose import build, obstacle
 from ghostd.sandbox.config import Backend, SandboxConfig
 
@@ -28,13 +29,13 @@ LOOP = Run(code="while True:\n    pass\n", entry="", limits=Limits(wall_seconds=
 SNIPPET = CODE + "print(divisors(12))\nassert divisors(6) == [1, 2, 3, 6]\n"
 
 
-def quantile(values, share):
+def quantile(values: list[float], share: float) -> float:
     """The value below which this share of the sorted values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-async def gate(sandbox):
+async def gate(sandbox: Sandbox) -> None:
     """Refuse to time a sandbox that is wrong."""
     async with sandbox.cell() as cell:
         right, wrong, loop = await cell.run([RIGHT, WRONG, LOOP])
@@ -44,7 +45,7 @@ async def gate(sandbox):
     assert loop.exit_class is ExitClass.TIMEOUT, loop
 
 
-async def measure_cold(config, backend, count):
+async def measure_cold(config: SandboxConfig, backend: Backend, count: int) -> list[float]:
     """Seconds from asking for a cell to its readiness, with an empty pool."""
     sandbox = build(backend, config.model_copy(update={"warm_cells": 0}), "bench")
     await sandbox.start()
@@ -58,7 +59,7 @@ async def measure_cold(config, backend, count):
     return taken
 
 
-async def measure_hot(sandbox, count):
+async def measure_hot(sandbox: Sandbox, count: int) -> list[float]:
     """Seconds from handing a run to a warm, never used cell to its outcome."""
     taken = []
     for _ in range(count):
@@ -70,11 +71,11 @@ async def measure_hot(sandbox, count):
     return taken
 
 
-async def measure_throughput(sandbox, units, in_flight):
+async def measure_throughput(sandbox: Sandbox, units: int, in_flight: int) -> float:
     """Seconds for `units` fresh cells with RUNS_PER_UNIT runs each, destruction included."""
     gate_keeper = asyncio.Semaphore(in_flight)
 
-    async def unit():
+    async def unit() -> None:
         async with gate_keeper, sandbox.cell() as cell:
             outcomes = await cell.run([RIGHT] * RUNS_PER_UNIT)
             assert all(outcome.ok for outcome in outcomes)
@@ -84,7 +85,7 @@ async def measure_throughput(sandbox, units, in_flight):
     return time.perf_counter() - started
 
 
-async def measure_timeouts(sandbox, count):
+async def measure_timeouts(sandbox: Sandbox, count: int) -> tuple[list[float], int]:
     """Seconds by which endless loops outlived their limit, and processes that outlived their run."""
     async with sandbox.cell() as cell:
         outcomes = await cell.run([LOOP] * count)
@@ -100,7 +101,7 @@ async def measure_timeouts(sandbox, count):
     return late, survivors
 
 
-def measure_docker_run(image, count):
+def measure_docker_run(image: str, count: int) -> list[float] | None:
     """Seconds of `docker run` per snippet with the cell's hardening; None without the docker command."""
     profile = bundled("sandbox") / "seccomp.json"
     command = [
@@ -112,7 +113,7 @@ def measure_docker_run(image, count):
     return time_command(command, count)
 
 
-def time_command(command, count):
+def time_command(command: list[str], count: int) -> list[float] | None:
     """Seconds of each of `count` executions; None when the program is missing."""
     taken = []
     for _ in range(count):
@@ -126,7 +127,7 @@ def time_command(command, count):
     return taken
 
 
-async def main():
+async def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", type=Backend, default=Backend.DOCKER)

@@ -1,0 +1,263 @@
+"""Crystals: stored once, read in many ways, revoked but never changed."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ghostd.core.crystal import Crystal, Grade, Verdict, VerdictKind
+from ghostd.core.evidence import Evidence
+from ghostd.db import evidence, ledger, sketches
+from ghostd.db.documents import crystal_document, crystal_from
+from ghostd.db.models.attempts import evidence as evidence_table
+from ghostd.db.models.attempts import places
+from ghostd.db.models.concepts import concepts
+from ghostd.db.models.crystals import claims, crystals, lineage, reverifications, revocations
+from ghostd.db.repository import Lock, Repository, seconds, take
+from ghostd.errors import NotFound
+
+_BATCH = 500  # crystals in memory while streaming
+_SHORTEST_PREFIX = 4  # of an id
+_HEX = frozenset("0123456789abcdef")
+
+_DESCENDANTS = text(
+    """
+    WITH RECURSIVE down(id) AS (
+        SELECT child_id FROM lineage WHERE parent_id = :id
+        UNION SELECT lineage.child_id FROM lineage JOIN down ON lineage.parent_id = down.id
+    )
+    SELECT down.id FROM down ORDER BY down.id
+    """
+)
+
+
+async def insert_crystal(connection: AsyncConnection, crystal: Crystal, concept_id: int, attempt_id: int) -> None:
+    """Store the crystal and its claims. The caller holds Lock.CRYSTALS and has made sure that it is new."""
+    created = dt.datetime.fromtimestamp(crystal.created_at, dt.UTC) if crystal.created_at else func.now()
+    row = {
+        "id": crystal.id,
+        "verification_hash": crystal.verification_hash,
+        "concept_id": concept_id,
+        "attempt_id": attempt_id,
+        "domain": crystal.concept.domain,
+        "lineage": crystal.concept.lineage,
+        "teacher": crystal.teacher,
+        "grade": crystal.grade.value,
+        "quality": crystal.quality,
+        "content": crystal_document(crystal),
+        "created_at": created,
+    }
+    await connection.execute(insert(crystals).values(row))
+    checked = [
+        {
+            "crystal_id": crystal.id,
+            "position": position,
+            "text": one.claim.text,
+            "expression": one.claim.check,
+            "status": one.status,
+            "result": one.result,
+        }
+        for position, one in enumerate(crystal.claims)
+    ]
+    if checked:
+        await connection.execute(insert(claims), checked)
+
+
+class Archive(Repository):
+    """The crystals' share of ports.Store, and ports.Archive."""
+
+    async def crystals(
+        self, min_grade: Grade = Grade.TESTED, domain: str = "", include_revoked: bool = False
+    ) -> AsyncIterator[Crystal]:
+        """All crystals by ascending id, in batches, so that memory is bounded and no transaction stays open.
+
+        AUDITED also selects what was stored with a lower grade and has passed a replay since.
+        """
+        last = ""
+        while True:
+            statement = (
+                select(crystals.c.id, crystals.c.content)
+                .where(crystals.c.id > last, _of_grade(min_grade))
+                .order_by(crystals.c.id)
+                .limit(_BATCH)
+            )
+            if domain:
+                statement = statement.where(crystals.c.domain == domain)
+            if not include_revoked:
+                statement = statement.where(_believed())
+            async with self._database.transaction() as connection:
+                rows = (await connection.execute(statement)).all()
+            for row in rows:
+                yield crystal_from(row.content)
+            if len(rows) < _BATCH:
+                return
+            last = rows[-1].id
+
+    async def crystal_count(self) -> int:
+        """Crystals that are believed."""
+        statement = select(func.count()).select_from(crystals).where(_believed())
+        async with self._database.transaction() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+    async def get(self, crystal_id: str) -> Crystal:
+        """The crystal of that id, unique beginning of an id, or concept slug; revoked ones too. Raises NotFound."""
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(_named(crystal_id).limit(2))).all()
+        if not rows:
+            raise NotFound(f"there is no crystal {crystal_id}; `ghostd search` finds what there is")
+        if len(rows) > 1:
+            raise NotFound(f"{crystal_id} is the beginning of more than one crystal id; add a few characters")
+        return crystal_from(rows[0].content)
+
+    async def search(self, query: str, domain: str = "", limit: int = 20) -> list[Crystal]:
+        """Believed crystals: those named by id or slug first, then by full text, the best match first.
+
+        The query is read as web search engines do: words, "exact phrases", or, -without.
+        """
+        query = query.replace("\0", " ").strip()
+        words = func.websearch_to_tsquery("english", query)
+        matching = (
+            select(crystals.c.content)
+            .where(crystals.c.search.op("@@")(words))
+            .order_by(func.ts_rank_cd(crystals.c.search, words).desc(), crystals.c.quality.desc(), crystals.c.id)
+        )
+        found: dict[str, Crystal] = {}
+        async with self._database.transaction() as connection:
+            for statement in (_named(query), matching):
+                narrowed = statement.where(_believed()).limit(limit)
+                if domain:
+                    narrowed = narrowed.where(crystals.c.domain == domain)
+                for row in await connection.execute(narrowed):
+                    crystal = crystal_from(row.content)
+                    found.setdefault(crystal.id, crystal)
+        return list(found.values())[:limit]
+
+    async def evidence_of(self, crystal_id: str) -> list[Evidence]:
+        """Every execution that the crystal rests on, in the order that its verification hash covers."""
+        async with self._database.transaction() as connection:
+            attempt_id = await connection.scalar(select(crystals.c.attempt_id).where(crystals.c.id == crystal_id))
+            return await evidence.load(connection, attempt_id=attempt_id) if attempt_id is not None else []
+
+    async def evidence_summary(self, crystal_id: str) -> list[dict[str, Any]]:
+        """Per rung and image: how many executions, and how many of them speak for and against the crystal."""
+        table = evidence_table
+        statement = (
+            select(
+                table.c.rung,
+                func.count().label("executions"),
+                func.count().filter(table.c.supports).label("supports"),
+                func.count().filter(~table.c.supports).label("against"),
+                places.c.backend,
+                places.c.image_id,
+            )
+            .join(places, places.c.id == table.c.place_id)
+            .join(crystals, or_(crystals.c.attempt_id == table.c.attempt_id, crystals.c.id == table.c.crystal_id))
+            .where(crystals.c.id == crystal_id)
+            .group_by(table.c.rung, places.c.backend, places.c.image_id)
+            .order_by(func.min(table.c.id))
+        )
+        async with self._database.transaction() as connection:
+            return [dict(row) for row in (await connection.execute(statement)).mappings()]
+
+    async def refuted_claims(self, crystal_id: str) -> list[tuple[str, str, str]]:
+        """(text, check, result) of the claims that execution refuted: labelled negatives, never knowledge."""
+        statement = (
+            select(claims.c.text, claims.c.expression, claims.c.result)
+            .where(claims.c.crystal_id == crystal_id, claims.c.status == "refuted")
+            .order_by(claims.c.position)
+        )
+        async with self._database.transaction() as connection:
+            return [(row.text, row.expression, row.result) for row in await connection.execute(statement)]
+
+    async def due_for_reverification(self, limit: int, older_than_seconds: float) -> list[str]:
+        """Believed crystals whose last check is that old, the longest unchecked first."""
+        checked = (
+            select(func.max(reverifications.c.created_at))
+            .where(reverifications.c.crystal_id == crystals.c.id)
+            .scalar_subquery()
+        )
+        last = func.greatest(crystals.c.created_at, checked)  # greatest() skips nulls
+        statement = (
+            select(crystals.c.id)
+            .where(_believed(), last <= func.now() - seconds(older_than_seconds))
+            .order_by(last, crystals.c.id)
+            .limit(limit)
+        )
+        async with self._database.transaction() as connection:
+            return list((await connection.scalars(statement)).all())
+
+    async def record_reverification(self, crystal_id: str, verdict: Verdict) -> None:
+        """Keep what a replay said, and its evidence."""
+        failure = verdict.failure
+        detail = {"rung": failure.rung, "reason": failure.reason, "artifact": failure.artifact} if failure else {}
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                insert(reverifications).values(crystal_id=crystal_id, verdict=verdict.kind.value, detail=detail)
+            )
+            await evidence.record(connection, verdict.evidence, crystal_id=crystal_id)
+
+    async def record_lineage(self, child_id: str, parent_ids: list[str], kind: str) -> None:
+        """Note which crystals a composite is made of."""
+        rows = [{"child_id": child_id, "parent_id": parent, "kind": kind} for parent in parent_ids]
+        if rows:
+            async with self._database.transaction() as connection:
+                await connection.execute(upsert(lineage).on_conflict_do_nothing(), rows)
+
+    async def revoke(self, crystal_id: str, reason: str) -> bool:
+        """Withdraw the crystal and everything made of it, each with a leaf in the ledger.
+
+        False when it was revoked before. Raises NotFound.
+        """
+        async with self._database.transaction() as connection:
+            await take(connection, Lock.CRYSTALS)
+            if await connection.scalar(select(crystals.c.id).where(crystals.c.id == crystal_id)) is None:
+                raise NotFound(f"there is no crystal {crystal_id}; `ghostd search` finds what there is")
+            revoked = await _revoke(connection, crystal_id, reason)
+            for descendant in (await connection.scalars(_DESCENDANTS, {"id": crystal_id})).all():
+                await _revoke(connection, descendant, f"made of {crystal_id}, which was revoked: {reason}")
+            return revoked
+
+
+async def _revoke(connection: AsyncConnection, crystal_id: str, reason: str) -> bool:
+    statement = upsert(revocations).values(crystal_id=crystal_id, reason=reason).on_conflict_do_nothing()
+    if await connection.scalar(statement.returning(revocations.c.crystal_id)) is None:
+        return False
+    await sketches.forget(connection, "crystal", crystal_id)
+    await ledger.append_revocation(connection, crystal_id, reason)
+    return True
+
+
+def _named(name: str) -> Select[Any]:
+    """Crystals whose id begins with `name`, or the newest believed one of the concept with that slug."""
+    if len(name) >= _SHORTEST_PREFIX and _HEX.issuperset(name):
+        following = name + "g"  # no id of hexadecimal digits that begins with `name` sorts behind it
+        prefix = and_(crystals.c.id >= name, crystals.c.id < following)
+        return select(crystals.c.content).where(prefix).order_by(crystals.c.id)
+    newest = (
+        select(crystals.c.id)
+        .join(concepts, concepts.c.id == crystals.c.concept_id)
+        .where(concepts.c.slug == name)
+        .order_by(_believed().desc(), crystals.c.created_at.desc())
+        .limit(1)
+    )
+    return select(crystals.c.content).where(crystals.c.id == newest.scalar_subquery())
+
+
+def _believed() -> ColumnElement[bool]:
+    return ~select(revocations.c.crystal_id).where(revocations.c.crystal_id == crystals.c.id).exists()
+
+
+def _of_grade(grade: Grade) -> ColumnElement[bool]:
+    if grade is not Grade.AUDITED:
+        return crystals.c.grade >= grade.value
+    verdict = (
+        select(reverifications.c.verdict)
+        .where(reverifications.c.crystal_id == crystals.c.id)
+        .order_by(reverifications.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return or_(crystals.c.grade >= grade.value, verdict == VerdictKind.VERIFIED.value)

@@ -1,0 +1,140 @@
+"""What the cycles did and why: runs, decisions, calibration, training and datasets. Append, close, list."""
+
+import socket
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+
+from ghostd.db.models.crystals import crystals
+from ghostd.db.models.operations import calibrations, cycle_runs, dataset_crystals, datasets, decisions, training_runs
+from ghostd.db.repository import Repository
+
+
+class Journal(Repository):
+    """Implements ports.Journal."""
+
+    async def start_run(self, cycle: str, reason: str) -> int:
+        """Note that a cycle begins; the number of its run."""
+        statement = insert(cycle_runs).values(cycle=cycle, reason=reason, host=socket.gethostname())
+        async with self._database.transaction() as connection:
+            return int((await connection.execute(statement.returning(cycle_runs.c.id))).scalar_one())
+
+    async def finish_run(self, run_id: int, status: str, counts: dict[str, int], reason: str) -> None:
+        """Note how it ended: ok, failed or interrupted. A run that is closed already stays as it is."""
+        statement = (
+            update(cycle_runs)
+            .where(cycle_runs.c.id == run_id, cycle_runs.c.status == "running")
+            .values(status=status, counts=counts, reason=reason, finished_at=func.clock_timestamp())
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(statement)
+
+    async def interrupted_runs_close(self) -> int:
+        """Close the runs of this host that a crash left running; how many. Only for a host's only daemon."""
+        statement = (
+            update(cycle_runs)
+            .where(cycle_runs.c.status == "running", cycle_runs.c.host == socket.gethostname())
+            .values(status="interrupted", finished_at=func.now())
+        )
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def recent_runs(self, limit: int) -> list[dict[str, Any]]:
+        """The newest runs first, times in seconds since the epoch."""
+        statement = select(
+            *cycle_runs.c["id", "cycle", "status", "reason", "counts"],
+            func.extract("epoch", cycle_runs.c.started_at).label("started_at"),
+            func.extract("epoch", cycle_runs.c.finished_at).label("finished_at"),
+        )
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(statement.order_by(cycle_runs.c.id.desc()).limit(limit))
+            return [_plain(dict(row)) for row in rows.mappings()]
+
+    async def record_decision(self, cycle: str, kind: str, subject: str, choice: str, reason: dict[str, Any]) -> None:
+        """Note what a cycle decided, with the figures behind it."""
+        statement = insert(decisions).values(cycle=cycle, kind=kind, subject=subject, choice=choice, reason=reason)
+        async with self._database.transaction() as connection:
+            await connection.execute(statement)
+
+    async def recent_decisions(self, limit: int) -> list[dict[str, Any]]:
+        """The newest decisions first, times in seconds since the epoch."""
+        statement = select(
+            *decisions.c["id", "cycle", "kind", "subject", "choice", "reason"],
+            func.extract("epoch", decisions.c.created_at).label("created_at"),
+        )
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(statement.order_by(decisions.c.id.desc()).limit(limit))
+            return [_plain(dict(row)) for row in rows.mappings()]
+
+    async def record_calibration(
+        self, kind: str, planted: int, accepted: int, *, known_true: bool, detail: dict[str, Any]
+    ) -> None:
+        """Note how many planted items of one kind came out verified."""
+        statement = insert(calibrations).values(
+            kind=kind, planted=planted, accepted=accepted, known_true=known_true, detail=detail
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(statement)
+
+    async def start_training(self, recipe: str, dataset_id: int | None) -> int:
+        """Note that training begins; the number of its run."""
+        statement = insert(training_runs).values(recipe=recipe, dataset_id=dataset_id).returning(training_runs.c.id)
+        async with self._database.transaction() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+    async def finish_training(
+        self, run_id: int, status: str, checkpoint: str, metrics: dict[str, Any], *, promoted: bool
+    ) -> None:
+        """Note how training ended: ok, failed or interrupted."""
+        statement = (
+            update(training_runs)
+            .where(training_runs.c.id == run_id)
+            .values(
+                status=status,
+                checkpoint=checkpoint,
+                metrics=metrics,
+                promoted=promoted,
+                finished_at=func.clock_timestamp(),
+            )
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(statement)
+
+
+class Datasets(Repository):
+    """Which datasets were written, and of which crystals."""
+
+    async def record_dataset(
+        self, path: str, root: str, crystals: int, document: dict[str, object], crystal_ids: tuple[str, ...] = ()
+    ) -> int:
+        """Note a dataset that was written; its number."""
+        statement = insert(datasets).values(path=path, root=root, crystals=crystals, manifest=document)
+        async with self._database.transaction() as connection:
+            number = int((await connection.execute(statement.returning(datasets.c.id))).scalar_one())
+            if crystal_ids:
+                rows = [{"dataset_id": number, "crystal_id": one} for one in crystal_ids]
+                await connection.execute(insert(dataset_crystals), rows)
+            return number
+
+    async def crystals_since_last_dataset(self) -> int:
+        """Crystals stored after the newest recorded dataset; all of them when there is none."""
+        newest = select(func.max(datasets.c.created_at)).scalar_subquery()
+        statement = select(func.count()).where(crystals.c.created_at > func.coalesce(newest, func.to_timestamp(0)))
+        async with self._database.transaction() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+    async def datasets_with(self, crystal_id: str) -> list[str]:
+        """Paths of the datasets that hold the crystal: where a revocation has to reach."""
+        statement = (
+            select(datasets.c.path)
+            .join(dataset_crystals, dataset_crystals.c.dataset_id == datasets.c.id)
+            .where(dataset_crystals.c.crystal_id == crystal_id)
+            .order_by(datasets.c.id)
+        )
+        async with self._database.transaction() as connection:
+            return list((await connection.scalars(statement)).all())
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Times as floats, for JSON."""
+    return {name: float(value) if name.endswith("_at") and value is not None else value for name, value in row.items()}
