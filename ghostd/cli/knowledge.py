@@ -16,7 +16,7 @@ CrystalArgument = Annotated[str, typer.Argument(help="Crystal id, a unique begin
 
 def search(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help='Words, "exact phrases", -without.')],
+    query: Annotated[str, typer.Argument(help='Words, "exact phrases", -without; left out: the newest.')] = "",
     domain: Annotated[str, typer.Option(help="Only this domain (its slug).")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     as_json: JsonOption = False,

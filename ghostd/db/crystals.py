@@ -115,7 +115,7 @@ class Archive(Repository):
     async def search(self, query: str, domain: str = "", limit: int = 20) -> list[Crystal]:
         """Believed crystals: those named by id or slug first, then by full text, the best match first.
 
-        The query is read as web search engines do: words, "exact phrases", or, -without.
+        The query is read as web search engines do: words, "exact phrases", or, -without. An empty one finds the newest.
         """
         query = query.replace("\0", " ").strip()
         words = func.websearch_to_tsquery("english", query)
@@ -124,9 +124,10 @@ class Archive(Repository):
             .where(crystals.c.search.op("@@")(words))
             .order_by(func.ts_rank_cd(crystals.c.search, words).desc(), crystals.c.quality.desc(), crystals.c.id)
         )
+        newest = select(crystals.c.content).order_by(crystals.c.created_at.desc(), crystals.c.id)
         found: dict[str, Crystal] = {}
         async with self._database.transaction() as connection:
-            for statement in (_named(query), matching):
+            for statement in (_named(query), matching) if query else (newest,):
                 narrowed = statement.where(_believed()).limit(limit)
                 if domain:
                     narrowed = narrowed.where(crystals.c.domain == domain)

@@ -23,7 +23,9 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ConfigurationError(f"Port {port} on {host} is in use; choose another with --port.") from error
         reason = error.strerror or str(error)
-        raise ConfigurationError(f"Cannot listen on {host}:{port} ({reason}); choose another --host or --port.") from error
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port} ({reason}); choose another --host or --port."
+        ) from error
     return listener
 
 
