@@ -78,7 +78,8 @@ async def measure_throughput(sandbox: Sandbox, units: int, in_flight: int) -> fl
     async def unit() -> None:
         async with gate_keeper, sandbox.cell() as cell:
             outcomes = await cell.run([RIGHT] * RUNS_PER_UNIT)
-            assert all(outcome.ok for outcome in outcomes)
+            for outcome in outcomes:
+                assert outcome.ok, outcome
 
     started = time.perf_counter()
     await asyncio.gather(*(unit() for _ in range(units)))
@@ -146,6 +147,8 @@ async def main() -> None:
     hot = await measure_hot(sandbox, chosen.cells)
     span = await measure_throughput(sandbox, chosen.units, chosen.in_flight)
     late, survivors = await measure_timeouts(sandbox, chosen.timeouts)
+    async with sandbox.cell() as cell:
+        cpu_seconds = statistics.fmean(outcome.cpu_seconds for outcome in await cell.run([RIGHT] * RUNS_PER_UNIT))
     await sandbox.stop()
     cold = await measure_cold(config, chosen.backend, chosen.cells)
     plain = time_command([sys.executable, "-I", "-c", SNIPPET], chosen.cells)
@@ -158,6 +161,7 @@ async def main() -> None:
         "hot_dispatch_ms_p95": quantile(hot, 0.95) * 1000,
         "units_per_second": chosen.units / span,
         "runs_per_second": chosen.units * RUNS_PER_UNIT / span,
+        "cpu_ms_per_run": cpu_seconds * 1000,
         "timeout_late_ms_p99": quantile(late, 0.99) * 1000,
         "survivors": survivors,
         "docker_run_ms_p50": statistics.median(contained) * 1000 if contained else None,

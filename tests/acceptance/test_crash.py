@@ -1,8 +1,8 @@
 """kill -9 at any moment: no committed crystal is lost or doubled, nothing is left running, work goes on."""
 
+import json
 import random
 import time
-from pathlib import Path
 
 import pytest
 
@@ -14,46 +14,41 @@ KILLS = 50
 def crystal_ids(ghostd: Ghostd) -> list[str]:
     """Ids of all crystals, read while the daemon is down."""
     done = ghostd.run("search", "", "--limit", "1000", "--json")
-    import json
-
     return [one["id"] for one in json.loads(done.stdout)]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.xdist_group("acceptance")
-def test_fifty_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_fifty_kills_at_random_moments_lose_and_double_nothing(ghostd: Ghostd) -> None:
     with_docker = docker_answers()
-    ghostd = Ghostd(tmp_path / "data", GHOSTD_TEXTBOOK__FAULT_RATE="0.1")
+    ghostd.environment["GHOSTD_TEXTBOOK__FAULT_RATE"] = "0.1"
     moments = random.Random(20261122)
     before = containers() if with_docker else set()
     committed: set[str] = set()
     grew = 0
-    try:
-        for kill in range(KILLS):
-            ghostd.start()
-            early = moments.random() < 0.3  # some kills fall into the start itself
-            if not early:
-                ghostd.wait_working()
-            time.sleep(moments.uniform(0.05, 3.0))
-            assert ghostd.process is not None
-            children = descendants(ghostd.process.pid)
-            ghostd.kill()
-            deadline = time.monotonic() + 10
-            while alive(children) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            assert alive(children) == set(), f"children survived kill {kill}"
-            if kill % 10 == 9 or kill == KILLS - 1:
-                now = crystal_ids(ghostd)
-                assert len(now) == len(set(now))
-                assert committed <= set(now), f"{len(committed - set(now))} crystals lost by kill {kill}"
-                grew += len(now) > len(committed)
-                committed = set(now)
-        assert grew >= KILLS // 10 - 1, "work must go on between kills"
-        ghostd.start("--until-crystals", str(len(committed) + 5))
-        assert ghostd.wait_end(180) == 0, ghostd.tail()
-        assert ghostd.status()["knowledge"]["crystals"] >= len(committed) + 5
-    finally:
-        ghostd.close()
+    for kill in range(KILLS):
+        ghostd.start()
+        early = moments.random() < 0.3  # some kills fall into the start itself
+        if not early:
+            ghostd.wait_working()
+        time.sleep(moments.uniform(0.05, 3.0))
+        assert ghostd.process is not None
+        children = descendants(ghostd.process.pid)
+        ghostd.kill()
+        deadline = time.monotonic() + 10
+        while alive(children) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert alive(children) == set(), f"children survived kill {kill}"
+        if kill % 10 == 9 or kill == KILLS - 1:
+            now = crystal_ids(ghostd)
+            assert len(now) == len(set(now))
+            assert committed <= set(now), f"{len(committed - set(now))} crystals lost by kill {kill}"
+            grew += len(now) > len(committed)
+            committed = set(now)
+    assert grew >= KILLS // 10 - 1, "work must go on between kills"
+    ghostd.start("--until-crystals", str(len(committed) + 5))
+    assert ghostd.wait_end(180) == 0, ghostd.tail()
+    assert ghostd.status()["knowledge"]["crystals"] >= len(committed) + 5
     if with_docker:
         assert containers() - before == set()
