@@ -38,7 +38,7 @@ class Proxy:
         self._cap = value_cap + _FRAMING_BYTES
         self.gone = False
         self.exhausted = False  # the memory limit refused an allocation over there
-        self.last_call = ""
+        self.last_call = None  # (arguments, named, what came of it); written out only for a message
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """The answer as a value."""
@@ -48,16 +48,21 @@ class Proxy:
         """The canonical text of the answer; raises what the code under test raised."""
         request = encode((arguments, named)).encode("utf-8")
         kind, content = self.exchange(request)
-        shown = ", ".join([*map(_brief, arguments), *(f"{name}={_brief(value)}" for name, value in named.items())])
-        self.last_call = f"{self.__name__}({shown})"
         if kind == b"E":
             error = self.rebuilt(content)
-            self.last_call += f" raised {error.ghostd_name}"
+            self.last_call = (arguments, named, f"raised {error.ghostd_name}", "")
             raise error
-        value = decode(content.decode("utf-8"))  # read and written again: what it sent need not be canonical
-        text = encode(value)
-        self.last_call += f" returned {_cut(display(text))}"
+        text = encode(decode(content.decode("utf-8")))  # read and written again: what it sent need not be canonical
+        self.last_call = (arguments, named, "returned", text)
         return text
+
+    def told(self) -> str:
+        """The last call and what came of it, for people; '' before the first."""
+        if self.last_call is None:
+            return ""
+        arguments, named, came, text = self.last_call
+        shown = ", ".join([*map(_brief, arguments), *(f"{name}={_brief(value)}" for name, value in named.items())])
+        return f"{self.__name__}({shown}) {came} {_cut(display(text)) if text else ''}".rstrip()
 
     def exchange(self, request: bytes | None) -> tuple[bytes, bytes]:
         """Send a request (bytes), or nothing (None), and wait for the reply. Raises SubjectGone."""
@@ -132,7 +137,7 @@ def _call(proxy: Proxy, source: str) -> tuple[str, str, str]:
 def _check(proxy: Proxy, source: str) -> tuple[bool, str, str]:
     """(passed, exception type, message) of one snippet, in a namespace of its own."""
     name = "<check>"
-    proxy.last_call = ""
+    proxy.last_call = None
     try:
         exec(compile(source, name, "exec", dont_inherit=True), {"__name__": "exam", proxy.__name__: proxy})
     except SystemExit as leaving:
@@ -141,8 +146,8 @@ def _check(proxy: Proxy, source: str) -> tuple[bool, str, str]:
         kind, message = _named(raised)
         if not message and kind == "AssertionError":
             message = _failing_line(raised, source, name)
-        if proxy.last_call and kind == "AssertionError":
-            message = f"{message} [{proxy.last_call}]"
+        if kind == "AssertionError" and proxy.last_call is not None:
+            message = f"{message} [{proxy.told()}]"
         return False, f"remote:{kind}" if hasattr(raised, "ghostd_remote") else kind, message[:MESSAGE_CAP]
     return True, "", ""
 
