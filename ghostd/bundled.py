@@ -14,6 +14,7 @@ _CELL_FILES = (
     "examiner.py",
     "execution.py",
     "linux.py",
+    "rehearsal.py",
     "subject.py",
     "verdict.py",
     "zygote.py",

@@ -63,7 +63,11 @@ class Zygote:
         self.pid = os.posix_spawn(
             sys.executable,
             [*arguments, json.dumps(settings)],
-            {**os.environ, "PYTHONHASHSEED": str(seed)},  # -I would ignore it, hence -s
+            {
+                **os.environ,
+                "PYTHONHASHSEED": str(seed),  # -I would ignore it, hence -s
+                "LD_BIND_NOW": "1",  # else every fork resolves the same symbols again, on pages of its own
+            },
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),

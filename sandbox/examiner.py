@@ -109,7 +109,7 @@ def main(job: dict[str, Any], link: int, report: int) -> None:
         for number, source in enumerate(job["calls"]):
             tell("call", number, *_call(proxy, source), proxy.exhausted)
         for number, source in enumerate(job["checks"]):
-            passed, kind_name, message = _check(proxy, source)
+            passed, kind_name, message = check(proxy, source)
             if proxy.gone:
                 raise SubjectGone  # noqa: TRY301 - a check may have swallowed it
             tell("check", number, passed, kind_name, message, proxy.exhausted)
@@ -134,7 +134,7 @@ def _call(proxy: Proxy, source: str) -> tuple[str, str, str]:
         return "", *_named(raised)
 
 
-def _check(proxy: Proxy, source: str) -> tuple[bool, str, str]:
+def check(proxy: Proxy, source: str) -> tuple[bool, str, str]:
     """(passed, exception type, message) of one snippet, in a namespace of its own."""
     name = "<check>"
     proxy.last_call = None

@@ -27,10 +27,10 @@ _CALL_CAP = 16 << 20  # bytes of one call's arguments
 
 def main(job: dict[str, Any], link: int) -> None:
     """Run a job (dict) and serve the examiner on the descriptor `link` until it hangs up."""
-    sys.stdout = _text_stream(1)
-    sys.stderr = _text_stream(2)
+    sys.stdout = text_stream(1)
+    sys.stderr = text_stream(2)
     try:
-        function = _load(job["code"], job["entry"])
+        function = load(job["code"], job["entry"])
     except SystemExit as leaving:
         _leave(leaving)
     except BaseException as raised:
@@ -52,7 +52,7 @@ def _serve(link: int, function: Callable[..., Any] | None, value_cap: int) -> No
             return
         try:
             arguments, named = decode(request.decode("utf-8"))
-            reply = b"V" + _within(encode(function(*arguments, **named)), value_cap)
+            reply = b"V" + within(encode(function(*arguments, **named)), value_cap)
         except SystemExit as leaving:
             _leave(leaving)
         except BaseException as raised:
@@ -63,7 +63,8 @@ def _serve(link: int, function: Callable[..., Any] | None, value_cap: int) -> No
         channel.write_frame(link, reply)
 
 
-def _load(code: str, entry: str) -> Callable[..., Any] | None:
+def load(code: str, entry: str) -> Callable[..., Any] | None:
+    """Execute the code as a module; its function `entry`, None when no name is given. Raises what the code raises."""
     module = types.ModuleType("lesson")
     module.__file__ = SOURCE_NAME
     sys.modules["lesson"] = module
@@ -76,7 +77,8 @@ def _load(code: str, entry: str) -> Callable[..., Any] | None:
     return function
 
 
-def _within(text: str, cap: int) -> bytes:
+def within(text: str, cap: int) -> bytes:
+    """The text in UTF-8. Raises NotCanonical when it takes more than `cap` bytes."""
     content = text.encode("utf-8")
     if len(content) > cap:
         raise NotCanonical(f"the value takes {len(content)} bytes, {cap} allowed")
@@ -133,6 +135,7 @@ def _flush() -> None:
             continue
 
 
-def _text_stream(descriptor: int) -> io.TextIOWrapper:
+def text_stream(descriptor: int) -> io.TextIOWrapper:
+    """A line-buffered stream for what the code prints."""
     raw = io.FileIO(descriptor, "w", closefd=False)
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)

@@ -20,6 +20,7 @@ import channel
 import determinism
 import examiner
 import linux
+import rehearsal
 import subject
 
 sys.path.pop(0)  # this folder: what the code under test imports is the standard library
@@ -35,6 +36,7 @@ def main(options: dict[str, Any]) -> None:
     """Serve fork requests until the supervisor hangs up."""
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
         score.write("1000")  # inherited: when the cell's memory is spent, a run dies, not the supervisor
+    del os.environ["LD_BIND_NOW"]  # for the loader alone
     linux.become_private()
     linux.die_with_parent()
     linux.forgo_privileges()
@@ -43,6 +45,7 @@ def main(options: dict[str, Any]) -> None:
             linux.install_filter(program.read())
     determinism.install()
     options["fence"] = linux.fence_template(forks=options["forks"])
+    rehearsal.rehearse()
     _settle_memory()
     options["data_bytes"] = linux.data_bytes()  # what every fork begins with
     control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, CONTROL)
