@@ -1,201 +1,111 @@
-"""Interoperability with servers that others wrote: the real teacher client against `transformers serve`, offline.
+"""Interoperability with programs that others wrote, offline: ghostd has to live with them, and they with ghostd.
 
-    python bench/interop.py [--work DIR]
+    python bench/interop.py [--work DIR] [--seconds 120] [--backend auto]
 
-A virtual environment with torch and transformers is made in DIR (kept for the next time), and in it, on the spot, a
-tiny Llama with random weights and a byte-level tokenizer. Its answers are noise: every one must be rejected with a
-reason, and its tokens counted. Prints one line for each check and a line of JSON; exits with 1 when a check fails.
+1. The teacher client and then the whole daemon against `transformers serve` with a tiny Llama of random weights. The
+   server knows no json_schema, lists no models, and its answers are noise: every one must be rejected with a reason and
+   counted, nothing may be stored, and a budget must hold.
+2. The newest `openai` client against `ghostd teacher serve`.
+
+Environments with torch, transformers and openai are made in DIR and kept for the next time, as are the logs. Prints a
+table with one line for each check and a line of JSON; exits with 1 when a check fails.
 """
 
 import argparse
-import asyncio
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ghostd.core.concept import Concept, Domain
-from ghostd.errors import TeacherRejected
-from ghostd.teacher.client import OpenAITeacher
-from ghostd.teacher.config import TeacherConfig
-from ghostd.teacher.discover import discover
-from ghostd.teacher.ledger import MemoryCallStore
+import interop_client
+import interop_openai
+from interop_daemon import Installation
+from interop_noise import BUDGET_CHECKS, NOISE_CHECKS, live_on_a_budget, live_on_noise
+from interop_servers import environment_of, noise_model, textbook_server, transformers_server
 
-REQUIREMENTS = ("torch==2.13.0", "transformers[serving]", "accelerate")
-ANSWER_TOKENS = 32
-CONCEPT = Concept("arithmetic", "Square", "Return n * n for every integer n.", "def square(n: int) -> int")
-MAKE_MODEL = """
-import sys
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from ghostd.errors import GhostdError
+from ghostd.log import configure
 
-tokens = ["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-tokenizer = Tokenizer(models.BPE(vocab={token: number for number, token in enumerate(tokens)}, merges=[]))
-tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-tokenizer.decoder = decoders.ByteLevel()
-fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
-fast.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\\n{% endfor %}assistant: "
-config = LlamaConfig(vocab_size=len(tokens), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-                     num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=16384,
-                     bos_token_id=1, eos_token_id=2, pad_token_id=0)
-LlamaForCausalLM(config).save_pretrained(sys.argv[1])
-fast.save_pretrained(sys.argv[1])
-"""
+SubjectT = TypeVar("SubjectT")
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@dataclass(slots=True)
+class Report:
+    """What was checked: a line each as it happens, a table and a line of JSON at the end."""
 
+    began: float = field(default_factory=time.monotonic)
+    lines: list[tuple[str, str, bool, str]] = field(default_factory=list)  # part, check, held, what was seen
 
-def prepare(work: Path) -> Path:
-    """The environment and the model, made where they are missing. Returns the model's folder."""
-    python = work / "venv" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(work / "venv")], check=True)
-    if not (work / "venv" / "bin" / "transformers").exists():
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS], check=True)
-    model = work / "model"
-    if not (model / "tokenizer.json").exists():
-        subprocess.run([str(python), "-c", MAKE_MODEL, str(model)], check=True, stderr=subprocess.DEVNULL)
-    return model
-
-
-@contextlib.contextmanager
-def transformers_server(work: Path, model: Path) -> Iterator[int]:
-    """The port of a running `transformers serve`. Its hub cache must exist, or listing models is an error 500."""
-    cache, port = work / "empty-hub", free_port()
-    cache.mkdir(exist_ok=True)
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
-    command = [str(work / "venv" / "bin" / "transformers"), "serve", str(model), "--device", "cpu"]
-    with (work / "serve.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/v1/models", server)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 180.0) -> None:
-    """Return once the URL answers anything."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and server.poll() is None:
+    def check(self, part: str, checks: Sequence[Callable[[SubjectT], str]], prepare: Callable[[], SubjectT]) -> None:
+        """Prepare once, then hold each check against what came of it."""
         try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except urllib.error.HTTPError:
+            subject = prepare()
+        except (AssertionError, GhostdError, subprocess.SubprocessError) as error:
+            self._note(part, "prepare", held=False, seen=f"{error}")
             return
-        except OSError:
-            time.sleep(0.5)
-        else:
-            return
-    raise SystemExit(f"{url} did not come up; see serve.log")
+        for check in checks:
+            try:
+                self._note(part, check.__name__, held=True, seen=check(subject))
+            except AssertionError as error:
+                self._note(part, check.__name__, held=False, seen=f"{error}")
 
+    def finish(self) -> bool:
+        """Print it all; whether every check held."""
+        table = Table("part", "check", "", "seen")
+        for part, name, held, seen in self.lines:
+            table.add_row(part, _words(name), "ok" if held else "FAILED", seen[:400])
+        Console(width=None if sys.stdout.isatty() else 180, markup=False).print(table)
+        results = {f"{part}: {_words(name)}": held for part, name, held, _ in self.lines}
+        seconds = round(time.monotonic() - self.began, 1)
+        print(json.dumps({"benchmark": "interop", "seconds": seconds, "checks": results}))
+        return all(results.values())
 
-def check_discovery(port: int, model: Path) -> str:
-    """The server is found by content though it lists no models."""
-    del model
-    found = asyncio.run(discover((free_port(), port)))
-    assert found is not None, "not found"
-    assert found.base_url == f"http://127.0.0.1:{port}/v1", found
-    return f"{found.product}, {len(found.models)} models listed"
-
-
-def check_noise_is_rejected(port: int, model: Path) -> str:
-    """Every answer of a random model is a problem with a reason; its tokens are counted as the server reports them."""
-    store = MemoryCallStore()
-
-    async def ask() -> list[str]:
-        config = TeacherConfig(
-            base_url=f"http://127.0.0.1:{port}", model=str(model), max_tokens=ANSWER_TOKENS, concurrency=2
+    def _note(self, part: str, name: str, *, held: bool, seen: str) -> None:
+        self.lines.append((part, name, held, seen))
+        print(
+            f"{time.monotonic() - self.began:6.1f} s  {'ok    ' if held else 'FAILED'}  {_words(name)}: {seen}",
+            flush=True,
         )
-        teacher = OpenAITeacher(config, store)
-        await teacher.start()
-        replies = await asyncio.gather(
-            teacher.propose_domains(["arithmetic"], [], 2),
-            teacher.propose_concepts(Domain("arithmetic", "Arithmetic"), 2, 0, [], ""),
-            teacher.write_lesson(CONCEPT),
-            teacher.write_exam(CONCEPT),
-        )
-        await teacher.close()
-        assert all(reply.value is None and reply.problem and reply.detail for reply in replies), replies
-        return sorted({reply.problem for reply in replies})
-
-    problems = asyncio.run(ask())
-    settled = [row.settlement for row in store.rows if row.settlement]
-    assert len(settled) == len(store.rows) >= 4, store.rows
-    assert all(one.measured and one.prompt_tokens > 100 and one.http_status == 200 for one in settled), settled
-    assert all(0 < one.completion_tokens <= ANSWER_TOKENS for one in settled), settled
-    tokens = store.spent().total.tokens
-    return f"{len(settled)} calls, problems {problems}, {tokens} tokens measured"
 
 
-def check_missing_model_is_named(port: int, model: Path) -> str:
-    """A model that the server does not serve is a rejection that names the setting."""
-    del model
-
-    async def ask() -> str:
-        teacher = OpenAITeacher(
-            TeacherConfig(base_url=f"http://127.0.0.1:{port}", model="no-such-model"), MemoryCallStore()
-        )
-        try:
-            await teacher.write_lesson(CONCEPT)
-        except TeacherRejected as error:
-            return str(error)
-        finally:
-            await teacher.close()
-        raise AssertionError("the server took a model that it does not serve")
-
-    message = asyncio.run(ask())
-    assert "no-such-model" in message, message
-    assert "teacher.model" in message, message
-    return message[:80]
-
-
-CHECKS: tuple[Callable[[int, Path], str], ...] = (
-    check_discovery,
-    check_noise_is_rejected,
-    check_missing_model_is_named,
-)
+def _words(name: str) -> str:
+    return name.removeprefix("check_").replace("_", " ")
 
 
 def main() -> None:
     """Prepare, serve, check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(__file__).resolve().parent / "results" / "interop")
-    work = parser.parse_args().work.resolve()
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long the daemon lives on noise")
+    parser.add_argument("--backend", default="auto", help="of the sandbox: auto, docker or bubblewrap")
+    arguments = parser.parse_args()
+    work: Path = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    model = prepare(work)
-    results = {}
-    with transformers_server(work, model) as port:
-        for check in CHECKS:
-            started = time.monotonic()
-            try:
-                said, held = check(port, model), True
-            except AssertionError as error:
-                said, held = f"FAILED: {error}", False
-            results[check.__name__] = held
-            print(f"{check.__name__:32} {time.monotonic() - started:6.1f} s  {said}", flush=True)
-    print(json.dumps({"benchmark": "interop", "server": "transformers serve", "checks": results}))
-    if not all(results.values()):
+    for name in [name for name in os.environ if name.startswith("GHOSTD_")]:
+        del os.environ[name]  # settings of another installation
+    noise_model(work)
+    environment_of(work, "openai-venv", "openai")
+    configure(level="error")  # of this process; the daemon's log is kept beside its data
+    report = Report()
+    with textbook_server(work) as textbook:
+        report.check("openai client", interop_openai.CHECKS, lambda: interop_openai.ask(work, textbook))
+    with tempfile.TemporaryDirectory(prefix="ghostd-interop-") as folder, transformers_server(work) as noise:
+        installation = Installation(Path(folder), work, noise, arguments.backend)
+        report.check("teacher client", interop_client.CHECKS, lambda: noise)
+        report.check("daemon on noise", NOISE_CHECKS, lambda: live_on_noise(installation, arguments.seconds))
+        report.check("daemon on a budget", BUDGET_CHECKS, lambda: live_on_a_budget(installation))
+    if not report.finish():
         raise SystemExit(1)
 
 

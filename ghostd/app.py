@@ -121,6 +121,8 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
         write_state(settings.data_dir, state)
         store = await stack.enter_async_context(opened_store(settings, exclusive=True))
         tell(store.sentence)
+        if store.embedded:
+            await store.interrupted_runs_close()  # by a crash: nobody else works on this database
         chosen = await choose_teacher(settings, store)
         tell(chosen.sentence)
         stack.push_async_callback(chosen.teacher.close)

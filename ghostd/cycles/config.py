@@ -14,7 +14,7 @@ class CuriosityConfig(BaseModel):
     """How many domains to open."""
     backlog: int = Field(240, ge=2)
     """Open concepts to keep ready; curiosity refills them when half are left."""
-    batch: int = Field(20, ge=1, le=100)
+    batch: int = Field(10, ge=1, le=100)
     """Concepts to ask for in one call."""
 
 

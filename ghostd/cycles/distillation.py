@@ -3,8 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from ghostd.core.concept import Concept
-from ghostd.core.crystal import Stage, VerdictKind
+from ghostd.core.crystal import VerdictKind
 from ghostd.core.frontier import select
 from ghostd.core.lesson import Exam, Failure, Lesson
 from ghostd.cycles.config import DistillationConfig
@@ -12,7 +11,13 @@ from ghostd.log import logger
 from ghostd.ports import Agenda, AttemptRecord, Jobs, Reply, Store, Teacher
 
 _log = logger("distillation")
-_CANDIDATES = 300  # open concepts that one choice looks at
+_CANDIDATES = 120  # open concepts that one choice looks at
+_WEAK_EXAM = (  # failures that say nothing against the lesson: the exam is asked for afresh
+    "static.exam",
+    "tested.stub_accepted",
+    "tested.mutants_survived",
+    "tested.too_few_mutants",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,9 @@ class Distillation:
         """Ask for the lesson and, in a call that never sees it, the exam."""
         concept = await self.agenda.concept(slug)
         attempt = await self.store.open_attempt(concept, self.teacher.name)
+        if attempt.lesson is not None:  # answered before a crash
+            await self._hand_over(attempt)
+            return
         lesson, exam = await asyncio.gather(self.teacher.write_lesson(concept), self.teacher.write_exam(concept))
         await self._record(attempt, lesson, exam)
 
@@ -49,22 +57,28 @@ class Distillation:
             return
         concept, repair_round = attempt.concept, attempt.repair_round + 1
         repaired = await self.store.open_attempt(concept, self.teacher.name, repair_round, attempt.id)
-        if failure.reason.startswith("static.exam"):  # the lesson was not at fault
+        if repaired.lesson is not None:  # answered before a crash
+            await self._hand_over(repaired)
+        elif failure.reason.startswith(_WEAK_EXAM):
             exam = await self.teacher.write_exam(concept, repair_round)
             await self._record(repaired, Reply(attempt.lesson), exam)
         else:
             lesson = await self.teacher.repair_lesson(concept, attempt.lesson, failure, repair_round)
             await self._record(repaired, lesson, Reply(attempt.exam))
 
+    async def abandon(self, attempt: AttemptRecord, failure: Failure) -> None:
+        """Close an attempt that cannot be brought to its end; nothing happens when it has ended."""
+        if await self.store.reject(attempt.id, attempt.stage, VerdictKind.INCONCLUSIVE, failure, ()):
+            await self.agenda.mark(attempt.concept.slug, "failed")
+            _log.info("lesson.rejected", reason=failure.reason, **attempt.concept.log_context())
+
     async def _record(self, attempt: AttemptRecord, lesson: Reply[Lesson], exam: Reply[Exam]) -> None:
         if lesson.value is not None and exam.value is not None:
             if await self.store.record_lesson(attempt.id, lesson.value, exam.value):
-                await self.jobs.defer("verify", f"verify:{attempt.id}", attempt_id=attempt.id)
+                await self._hand_over(attempt)
             return
         what, reply = ("lesson", lesson) if lesson.value is None else ("exam", exam)
-        await self._fail(attempt.concept, attempt.id, Failure("distillation", f"{what}.{reply.problem}", reply.detail))
+        await self.abandon(attempt, Failure("distillation", f"{what}.{reply.problem}", reply.detail))
 
-    async def _fail(self, concept: Concept, attempt_id: int, failure: Failure) -> None:
-        if await self.store.reject(attempt_id, Stage.ASKED, VerdictKind.INCONCLUSIVE, failure, ()):
-            await self.agenda.mark(concept.slug, "failed")
-            _log.info("lesson.rejected", reason=failure.reason, **concept.log_context())
+    async def _hand_over(self, attempt: AttemptRecord) -> None:
+        await self.jobs.defer("verify", f"verify:{attempt.id}", attempt_id=attempt.id)

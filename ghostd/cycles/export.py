@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ghostd.cycles.config import VersionsConfig
+from ghostd.cycles.run import journalled
 from ghostd.log import logger
 from ghostd.ports import Datasets, Journal
 
@@ -22,8 +23,8 @@ class Export:
         fresh = await self.datasets.crystals_since_last()
         if fresh < self.config.every_crystals:
             return {}
-        run = await self.journal.start_run("export", f"{fresh} crystals since the last version")
-        counts = await self.datasets.write_version(self.config.keep)
-        await self.journal.finish_run(run, "ok", counts, "a version was written")
+        async with journalled(self.journal, "export", f"{fresh} crystals since the last version") as run:
+            counts = await self.datasets.write_version(self.config.keep)
+            await self.journal.finish_run(run, "ok", counts, "a version was written")
         _log.info("dataset.written", **counts)
         return counts

@@ -7,6 +7,8 @@ from ghostd.core.identity import crystallise
 from ghostd.core.lesson import Failure
 from ghostd.cycles.config import ReverificationConfig
 from ghostd.cycles.distillation import Distillation
+from ghostd.cycles.run import journalled
+from ghostd.errors import SandboxUnavailable
 from ghostd.log import logger
 from ghostd.ports import Agenda, Archive, AttemptRecord, Clock, Journal, Store, Verifier
 
@@ -38,16 +40,25 @@ class Verification:
             await self._reject(attempt, verdict)
 
     async def reverify(self) -> dict[str, int]:
-        """Replay the crystals that are due; a crystal that no longer holds is revoked."""
+        """Replay the crystals that are due; a crystal that no longer holds is revoked.
+
+        One that breaks its cell is left for the next time. Raises SandboxUnavailable when every one did.
+        """
         due = await self.archive.due_for_reverification(self.config.batch, self.config.after_days * 86_400)
         if not due:
             return {}
-        run = await self.journal.start_run("verification", f"{len(due)} crystals due for a replay")
-        revoked = 0
-        for crystal_id in due:
-            revoked += await self._replay(await self.archive.get(crystal_id))
-        counts = {"replayed": len(due), "revoked": revoked}
-        await self.journal.finish_run(run, "ok", counts, "scheduled re-verification")
+        async with journalled(self.journal, "verification", f"{len(due)} crystals due for a replay") as run:
+            counts = {"replayed": 0, "revoked": 0, "postponed": 0}
+            for crystal_id in due:
+                try:
+                    counts["revoked"] += await self._replay(await self.archive.get(crystal_id))
+                    counts["replayed"] += 1
+                except SandboxUnavailable as outage:
+                    counts["postponed"] += 1
+                    _log.warning("replay.postponed", crystal=crystal_id[:12], reason=str(outage))
+                    if counts["postponed"] == len(due):
+                        raise
+            await self.journal.finish_run(run, "ok", counts, "scheduled re-verification")
         return counts
 
     async def _store(self, attempt: AttemptRecord, verdict: Verdict) -> None:

@@ -1,6 +1,7 @@
 """One call to the teacher from key to durable result: cache, permit, reservation, delivery, settlement."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -46,6 +47,9 @@ class Caller:
         self._ledger = ledger
         self._prices: Prices = config.prices
         self._key_prefixes: dict[tuple[str, str], bytes] = {}
+        self._prompt_scale = (
+            1.0  # the endpoint's count over ours, at its highest; its tokenizer decides what a cap means
+        )
 
     async def call(self, question: wire.Question, read: Read[RecordT]) -> Call[RecordT]:
         """The answer, from the store where the same was answered before; durable when this returns.
@@ -80,6 +84,9 @@ class Caller:
             self._raise_if_rejected(reply)
             return Call(call_id, "", None, "rejected", f"{reply.status}: {reply.shown}")
         completion = wire.read_completion(reply.body)
+        if completion.prompt_tokens is not None:
+            counted = completion.prompt_tokens / wire.estimated_tokens(encoded)
+            self._prompt_scale = max(self._prompt_scale, counted)
         call = _read(call_id, completion, read)
         await self._ledger.settle(self._settlement(call, completion, reservation, flight))
         return call
@@ -93,7 +100,7 @@ class Caller:
 
     def _reservation(self, key: str, question: wire.Question, encoded: str) -> Reservation:
         body = self._delivery.body(question, self.model, encoded)
-        prompt = wire.estimated_tokens(encoded)
+        prompt = math.ceil(wire.estimated_tokens(encoded) * self._prompt_scale)
         completion = self._config.max_tokens
         cost = self._prices.cost(prompt, completion)
         return Reservation(key, question.kind, self.model, self._base_url, prompt, completion, cost, body)
