@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import site_config_path, user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ghostd.cycles.config import CuriosityConfig, DistillationConfig, ReverificationConfig, VersionsConfig
@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     versions: VersionsConfig = VersionsConfig()
     daemon: DaemonConfig = DaemonConfig()
 
+    @field_validator("data_dir")
+    @classmethod
+    def _at_home(cls, value: Path) -> Path:
+        return value.expanduser()
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -109,6 +114,7 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
     _config_file = config or _usual_config()
     if config is not None and not config.is_file():
         raise ConfigurationError(f"There is no settings file {config}; name an existing one with --config.")
+    _refuse_unknown_variables()
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
@@ -131,6 +137,15 @@ def _usual_config() -> Path | None:
         Path("/etc/ghostd/ghostd.toml"),
     )
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt section would be passed over in silence; what stands below a section is refused by its model."""
+    for name in os.environ:
+        prefix, _, rest = name.lower().partition("_")
+        if prefix == "ghostd" and rest.split("__", maxsplit=1)[0] not in Settings.model_fields:
+            known = ", ".join(f"GHOSTD_{field.upper()}" for field in Settings.model_fields)
+            raise ConfigurationError(f"The environment variable {name} is no setting; they begin with one of {known}.")
 
 
 def _toml(path: Path | None) -> dict[str, Any]:

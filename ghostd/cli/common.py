@@ -40,3 +40,4 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, sort_keys=True, default=str) + "\n")
+    sys.stdout.flush()  # a reader that went away shows here, not while Python ends

@@ -30,12 +30,13 @@ def search(
         print_json([_summary(crystal) for crystal in found])
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("crystal", "concept", "grade", "quality")
     for crystal in found:
-        table.add_row(crystal.id[:12], crystal.concept.title, crystal.grade.label, f"{crystal.quality:.2f}")
-    Console().print(table if found else f"nothing matches {query!r}")
+        table.add_row(crystal.id[:12], escape(crystal.concept.title), crystal.grade.label, f"{crystal.quality:.2f}")
+    Console().print(table if found else escape(f"nothing matches {query!r}"))
 
 
 async def _search(settings: "Settings", query: str, domain: str, limit: int) -> "list[Crystal]":
@@ -127,6 +128,7 @@ def _document(crystal: "Crystal") -> dict[str, Any]:
 
 def _print(crystal: "Crystal", evidence: list[dict[str, Any]]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.padding import Padding
     from rich.syntax import Syntax
     from rich.table import Table
@@ -134,22 +136,24 @@ def _print(crystal: "Crystal", evidence: list[dict[str, Any]]) -> None:
     from ghostd.core.canonical import display
 
     console = Console()
-    console.print(f"[bold]{crystal.concept.title}[/bold]  ({crystal.concept.slug})", highlight=False)
+    console.print(f"[bold]{escape(crystal.concept.title)}[/bold]  ({crystal.concept.slug})", highlight=False)
     console.print(
         f"crystal {crystal.id}", f"hash    {crystal.verification_hash}", sep="\n", highlight=False, soft_wrap=True
     )
     console.print(
-        f"grade {crystal.grade.label}, quality {crystal.quality:.2f}, teacher {crystal.teacher}\n", highlight=False
+        f"grade {crystal.grade.label}, quality {crystal.quality:.2f}, teacher {escape(crystal.teacher)}\n",
+        highlight=False,
     )
     console.print(crystal.lesson.explanation + "\n", highlight=False, markup=False)
     console.print(Padding(Syntax(crystal.lesson.code.strip(), "python", background_color="default"), (0, 2)))
     results = Table("question", "call", "result by execution", title="Results", title_justify="left")
     for exercise in crystal.exercises:
-        results.add_row(exercise.question, f"{crystal.concept.entry}({exercise.arguments})", display(exercise.value))
+        call = f"{crystal.concept.entry}({exercise.arguments})"
+        results.add_row(*map(escape, (exercise.question, call, display(exercise.value))))
     console.print(results)
     claims = Table("claim", "status", title="Claims", title_justify="left")
     for checked in crystal.claims:
-        claims.add_row(checked.claim.text, checked.status)
+        claims.add_row(escape(checked.claim.text), checked.status)
     console.print(claims)
     table = Table("rung", "executions", "for", "against", "image", title="Evidence", title_justify="left")
     for row in evidence:

@@ -68,7 +68,7 @@ def _waterfall(knowledge: dict[str, Any]) -> Table:
 def _rejections(knowledge: dict[str, Any]) -> Table:
     table = Table("reason", "count", title="Most frequent rejections", title_justify="left", box=None)
     for one in knowledge["rejections"][:8]:
-        table.add_row(one["reason"], str(one["count"]))
+        table.add_row(Text(one["reason"]), str(one["count"]))
     return table
 
 
@@ -76,7 +76,7 @@ def _domains(knowledge: dict[str, Any]) -> Table:
     table = Table("domain", "crystals", "concepts", "open", "yield", title="Domains", title_justify="left", box=None)
     for view in sorted(knowledge["domains"], key=lambda one: -one["crystals"]):
         share = f"{view['verified'] / view['attempts']:.0%}" if view["attempts"] else ""
-        table.add_row(view["domain"], str(view["crystals"]), str(view["concepts"]), str(view["open"]), share)
+        table.add_row(Text(view["domain"]), str(view["crystals"]), str(view["concepts"]), str(view["open"]), share)
     return table
 
 

@@ -71,9 +71,10 @@ def main() -> None:
     except GhostdError as error:
         sys.stderr.write(f"ghostd: {error}\n")
         raise SystemExit(error.exit_code) from None
-    except BrokenPipeError:  # the reader went away, as `| head` does
-        sys.stderr.close()
-        raise SystemExit(0) from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # the reader went away, as `| head` does
+            raise SystemExit(0) from None
+        raise
 
 
 if __name__ == "__main__":

@@ -69,11 +69,12 @@ def doctor(
         print_json([{"what": one.what, "ok": one.ok, "found": one.found, "remedy": one.remedy} for one in findings])
     else:
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table("", "what", "found", "what to do")
         for one in findings:
-            table.add_row("[green]ok[/]" if one.ok else "[red]no[/]", one.what, one.found, one.remedy)
+            table.add_row("[green]ok[/]" if one.ok else "[red]no[/]", one.what, escape(one.found), escape(one.remedy))
         Console().print(table)
     worst = next((one.exit_code for one in findings if not one.ok and one.needed), 0)
     raise typer.Exit(worst)

@@ -17,7 +17,7 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 def parse_duration(text: str) -> float:
     """Seconds from "90", "90s", "15m", "8h" or "30d". Raises ConfigurationError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)", text.strip())
     if not found:
         raise ConfigurationError(f"'{text}' is not a duration; write for example 90s, 15m, 8h or 30d.")
     return float(found.group(1)) * _UNITS[found.group(2)]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ghostd.core.crystal import VerdictKind
 from ghostd.core.evidence import Run
 from ghostd.core.lesson import Failure
 from ghostd.cycles.curiosity import Curiosity
@@ -12,8 +11,8 @@ from ghostd.cycles.export import Export
 from ghostd.cycles.verification import Verification
 from ghostd.daemon.config import DaemonConfig
 from ghostd.daemon.queue import Queue, Task
-from ghostd.errors import GhostdError, SandboxUnavailable
-from ghostd.ports import Agenda, Sandbox, Store
+from ghostd.errors import GhostdError, NotFound, SandboxUnavailable
+from ghostd.ports import Agenda, AttemptRecord, Sandbox, Store
 
 _HARMLESS = Run("def one():\n    return 1\n", "one", calls=("",))
 _STRANDED_SECONDS = 30.0  # a lesson whose job was lost is picked up again after this
@@ -87,28 +86,42 @@ class Handlers:
 
     async def _verify(self, attempt_id: int) -> None:
         await self.verification.verify(await self.store.load_attempt(attempt_id))
-        await self.queue.defer("choose", "choose")
 
     async def _give_up(self, task: str, arguments: Mapping[str, str | int], error: Exception) -> bool:
         """Close the attempt that a defect kept from its end, or that breaks every cell it runs in.
 
         An outage that other code meets too is waited out: then, and only then, False.
         """
+        if isinstance(error, NotFound):  # what the job is about is not there, and will not come back
+            return True
         if isinstance(error, GhostdError) and not await self._breaks_its_cells(task, error):
             return False
-        failure = Failure("internal", f"internal.{type(error).__name__}", str(error)[:500])
-        if task == "verify":
-            attempt = await self.store.load_attempt(int(arguments["attempt_id"]))
-            await self.store.reject(attempt.id, attempt.stage, VerdictKind.INCONCLUSIVE, failure, ())
-            await self.agenda.mark(attempt.concept.slug, "failed")
-        elif task == "distil":
-            await self.agenda.mark(str(arguments["slug"]), "failed")
+        attempt = await self._attempt_of(task, arguments)
+        if attempt is not None:
+            failure = Failure("internal", f"internal.{type(error).__name__}", str(error)[:500])
+            await self.distillation.abandon(attempt, failure)
         return True
+
+    async def _attempt_of(self, task: str, arguments: Mapping[str, str | int]) -> AttemptRecord | None:
+        """The attempt that a job was to bring on: the one it had opened before it failed, else a new one."""
+        teacher = self.distillation.teacher.name
+        match task:
+            case "verify":
+                return await self.store.load_attempt(int(arguments["attempt_id"]))
+            case "distil":
+                return await self.store.open_attempt(await self.agenda.concept(str(arguments["slug"])), teacher)
+            case "repair":
+                failed = await self.store.load_attempt(int(arguments["attempt_id"]))
+                return await self.store.open_attempt(failed.concept, teacher, failed.repair_round + 1, failed.id)
+        return None
 
     async def _breaks_its_cells(self, task: str, error: GhostdError) -> bool:
         """Whether this lesson alone makes the sandbox fail: a harmless run in a fresh cell succeeds."""
         if task != "verify" or not isinstance(error, SandboxUnavailable):
             return False
-        async with self.sandbox.cell() as cell:
-            (outcome,) = await cell.run([_HARMLESS])
+        try:
+            async with self.sandbox.cell() as cell:
+                (outcome,) = await cell.run([_HARMLESS])
+        except SandboxUnavailable:
+            return False
         return outcome.ok

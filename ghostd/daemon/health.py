@@ -3,12 +3,16 @@
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ghostd.errors import AlreadyRunning, ConfigurationError
+
+_LOOKS = 5  # `is_running` of another process holds the lock for a moment: that is no daemon
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -42,13 +46,19 @@ class DataDirectoryLock:
                 f"The data directory {self._path.parent} cannot be written ({error.strerror}); "
                 "choose another with --data-dir or GHOSTD_DATA_DIR."
             ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            raise AlreadyRunning(
-                f"Another ghostd runs on {self._path.parent}; stop it with `ghostd stop` or choose another --data-dir."
-            ) from error
+        for attempt in range(_LOOKS):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if attempt == _LOOKS - 1:
+                    os.close(handle)
+                    raise AlreadyRunning(
+                        f"Another ghostd runs on {self._path.parent}; stop it with `ghostd stop` or choose another "
+                        "--data-dir."
+                    ) from error
+                time.sleep(_LOOK_SECONDS)
+            else:
+                break
         self._handle = handle
         return self
 

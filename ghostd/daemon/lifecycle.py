@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -107,9 +108,15 @@ class Daemon:
 
     def _enter(self, phase: str) -> None:
         self.state.phase = phase
-        self.state.heartbeat_at = self.clock.now()
-        write_state(self.data_dir, self.state)
+        self._write_state()
         _log.info(f"daemon.{phase}")
+
+    def _write_state(self) -> None:
+        self.state.heartbeat_at = self.clock.now()
+        try:
+            write_state(self.data_dir, self.state)
+        except OSError as error:  # a full disk must not take the daemon down
+            _log.warning("state.unwritten", reason=str(error))
 
     async def _beat(
         self, until: Until, stop: StopRequest, schedule: Schedule, on_beat: Callable[[], Awaitable[None]] | None
@@ -130,8 +137,9 @@ class Daemon:
             if watchdog and loop.time() - fed >= min(watchdog, _HEARTBEAT_SECONDS) and not self.state.alarm:
                 notify("WATCHDOG=1")
                 fed = loop.time()
-            if on_beat is not None:
-                await on_beat()
+            if on_beat is not None and not self.state.alarm:
+                with suppress(StoreUnavailable):  # the next look at the database sets the alarm
+                    await on_beat()
             await asyncio.sleep(_HEARTBEAT_SECONDS if not until.crystals else _HEARTBEAT_SECONDS / 4)
         return "asked to stop"
 
@@ -140,14 +148,11 @@ class Daemon:
         try:
             crystals = await self.counter.crystal_count()
             self.state.alarm = ""
-        except GhostdError as outage:
-            if not isinstance(outage, StoreUnavailable):
-                raise
+        except StoreUnavailable as outage:
             self.state.alarm = str(outage)
             return ""
         finally:
-            self.state.heartbeat_at = self.clock.now()
-            write_state(self.data_dir, self.state)
+            self._write_state()
         if until.crystals and crystals >= until.crystals:
             return f"{crystals} crystals in the store"
         if until.seconds and age_seconds >= until.seconds:

@@ -1,11 +1,13 @@
-"""What every implementation of ports.Store and its sisters must do; today that is the one on Postgres."""
+"""What every implementation of ports.Store and its sisters must do: the one on Postgres, and the one in memory."""
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
+from sqlalchemy import URL
 
+from ghostd.app import SystemClock
 from ghostd.core.concept import Concept, Domain
 from ghostd.core.crystal import Crystal, Grade, Stage, Verdict, VerdictKind
 from ghostd.core.evidence import (
@@ -20,15 +22,31 @@ from ghostd.core.evidence import (
 )
 from ghostd.core.frontier import Choice
 from ghostd.core.lesson import Exam, Failure, Lesson
+from ghostd.db.config import StoreConfig
+from ghostd.db.engine import Database
 from ghostd.db.store import PostgresStore
 from ghostd.errors import NotFound
 from ghostd.ports import AttemptRecord
+from ghostd.testing.store import MemoryStore
 from tests.crystals import crystal
 
 pytest_plugins = ["tests.postgres"]
 
+AnyStore = PostgresStore | MemoryStore
+on_every_store = pytest.mark.parametrize("store", ["postgres", "memory"], indirect=True)
+
 REFUTED = Failure("tested", "tested.exam_failed", "assert f(1) == 2")
 PLACE = Place("docker", "sha256:1234", "abcd", "cell-1")
+
+
+@pytest.fixture
+async def store(request: pytest.FixtureRequest, database_url: URL) -> AsyncIterator[AnyStore]:
+    """The store on a migrated database of the test's own, or the one in memory where the test asks for it."""
+    if getattr(request, "param", "postgres") == "memory":
+        yield MemoryStore(SystemClock())
+    else:
+        async with PostgresStore(Database(database_url, StoreConfig())) as opened:
+            yield opened
 
 
 def executions(one: Crystal, count: int) -> tuple[Evidence, ...]:
@@ -77,14 +95,14 @@ def verdict(one: Crystal, count: int = 3) -> Verdict:
     )
 
 
-async def answered(store: PostgresStore, one: Crystal) -> AttemptRecord:
+async def answered(store: AnyStore, one: Crystal) -> AttemptRecord:
     await store.admit_concepts([one.concept], "for the test")
     attempt = await store.open_attempt(one.concept, one.teacher)
     assert await store.record_lesson(attempt.id, one.lesson, one.exam)
     return await store.load_attempt(attempt.id)
 
 
-async def stored(store: PostgresStore, numbers: Sequence[int]) -> list[Crystal]:
+async def stored(store: AnyStore, numbers: Sequence[int]) -> list[Crystal]:
     all_of_them = [crystal(number) for number in numbers]
     for one in all_of_them:
         attempt = await answered(store, one)
@@ -92,7 +110,8 @@ async def stored(store: PostgresStore, numbers: Sequence[int]) -> list[Crystal]:
     return all_of_them
 
 
-async def test_a_concept_is_admitted_once(store: PostgresStore) -> None:
+@on_every_store
+async def test_a_concept_is_admitted_once(store: AnyStore) -> None:
     concept = crystal(0).concept
     first, second = await store.admit_concepts([concept, concept], "twice")
     assert first.admitted
@@ -102,7 +121,8 @@ async def test_a_concept_is_admitted_once(store: PostgresStore) -> None:
     assert await store.concept(concept.slug) == concept
 
 
-async def test_a_rewording_is_a_duplicate_and_another_number_is_not(store: PostgresStore) -> None:
+@on_every_store
+async def test_a_rewording_is_a_duplicate_and_another_number_is_not(store: AnyStore) -> None:
     words = "Return the sum of the squares of the first n positive integers for an integer n that is at least {}"
     original = Concept("maths", "Sum of squares", words.format(1), "def f(n: int) -> int")
     reworded = dataclasses.replace(original, title="Sum of squares!", statement=words.format(1) + ".")
@@ -114,13 +134,15 @@ async def test_a_rewording_is_a_duplicate_and_another_number_is_not(store: Postg
     assert other.admitted
 
 
-async def test_concurrent_proposals_of_one_concept_admit_it_once(store: PostgresStore) -> None:
+@on_every_store
+async def test_concurrent_proposals_of_one_concept_admit_it_once(store: AnyStore) -> None:
     concepts = [crystal(number).concept for number in range(20)]
     answers = await asyncio.gather(*(store.admit_concepts(concepts, f"proposer {number}") for number in range(4)))
     assert sum(one.admitted for admissions in answers for one in admissions) == len(concepts)
 
 
-async def test_an_attempt_keeps_what_the_teacher_said(store: PostgresStore) -> None:
+@on_every_store
+async def test_an_attempt_keeps_what_the_teacher_said(store: AnyStore) -> None:
     one = crystal(4)
     odd = dataclasses.replace(one.lesson, explanation="nul \x00 and half a pair \udfff")
     await store.admit_concepts([one.concept], "for the test")
@@ -132,7 +154,8 @@ async def test_an_attempt_keeps_what_the_teacher_said(store: PostgresStore) -> N
     assert not await store.record_lesson(opened.id, Lesson("other", "code"), Exam()), "the first answer stands"
 
 
-async def test_opening_an_attempt_again_gives_the_unfinished_one(store: PostgresStore) -> None:
+@on_every_store
+async def test_opening_an_attempt_again_gives_the_unfinished_one(store: AnyStore) -> None:
     one = crystal(1)
     await store.admit_concepts([one.concept], "for the test")
     opened = await asyncio.gather(*(store.open_attempt(one.concept, "a teacher") for _ in range(5)))
@@ -143,7 +166,8 @@ async def test_opening_an_attempt_again_gives_the_unfinished_one(store: Postgres
     assert repair.id != opened[0].id
 
 
-async def test_an_unknown_concept_or_attempt_is_named(store: PostgresStore) -> None:
+@on_every_store
+async def test_an_unknown_concept_or_attempt_is_named(store: AnyStore) -> None:
     with pytest.raises(NotFound, match="maths/nothing"):
         await store.open_attempt(Concept("maths", "Nothing", "", ""), "a teacher")
     with pytest.raises(NotFound, match="4711"):
@@ -191,7 +215,8 @@ async def test_of_many_who_finish_an_attempt_one_succeeds(store: PostgresStore) 
     assert (await store.counts())["ledger_size"] == 1
 
 
-async def test_what_a_crystal_says_already_is_rejected_as_a_duplicate(store: PostgresStore) -> None:
+@on_every_store
+async def test_what_a_crystal_says_already_is_rejected_as_a_duplicate(store: AnyStore) -> None:
     (known,) = await stored(store, [0])
     copy = dataclasses.replace(
         known, id="f" * 64, concept=dataclasses.replace(known.concept, title="Another", statement="Something else")
@@ -204,12 +229,14 @@ async def test_what_a_crystal_says_already_is_rejected_as_a_duplicate(store: Pos
     assert await store.crystal_count() == 1
 
 
-async def test_variants_of_one_family_are_all_stored(store: PostgresStore) -> None:
+@on_every_store
+async def test_variants_of_one_family_are_all_stored(store: AnyStore) -> None:
     every = await stored(store, range(40))
     assert await store.crystal_count() == len(every)
 
 
-async def test_crystals_stream_by_id_and_by_grade_and_domain(store: PostgresStore) -> None:
+@on_every_store
+async def test_crystals_stream_by_id_and_by_grade_and_domain(store: AnyStore) -> None:
     every = sorted(await stored(store, range(12)), key=lambda one: one.id)
     assert [one async for one in store.crystals()] == every
     wanted = [one for one in every if one.grade >= Grade.CORROBORATED]
@@ -243,7 +270,8 @@ async def test_search_finds_words_phrases_ids_and_slugs(store: PostgresStore) ->
     assert await store.crystal_count() == len(every)
 
 
-async def test_a_beginning_that_fits_two_crystals_is_refused(store: PostgresStore) -> None:
+@on_every_store
+async def test_a_beginning_that_fits_two_crystals_is_refused(store: AnyStore) -> None:
     one, other = crystal(0), crystal(1)
     for number, sibling in enumerate((one, other)):
         twin = dataclasses.replace(sibling, id="abcdef" + str(number) * 58)
@@ -270,7 +298,8 @@ async def test_a_revoked_crystal_takes_its_descendants_along(store: PostgresStor
         await store.revoke("0" * 64, "unknown")
 
 
-async def test_a_revoked_text_may_be_learnt_anew_under_another_id(store: PostgresStore) -> None:
+@on_every_store
+async def test_a_revoked_text_may_be_learnt_anew_under_another_id(store: AnyStore) -> None:
     (known,) = await stored(store, [5])
     await store.revoke(known.id, "wrong result")
     mended = dataclasses.replace(known, id="e" * 64)
@@ -278,7 +307,8 @@ async def test_a_revoked_text_may_be_learnt_anew_under_another_id(store: Postgre
     assert await store.crystallise(attempt.id, mended, verdict(mended))
 
 
-async def test_old_crystals_are_due_until_they_are_replayed(store: PostgresStore) -> None:
+@on_every_store
+async def test_old_crystals_are_due_until_they_are_replayed(store: AnyStore) -> None:
     old, older = await stored(store, [1, 0])  # created_at is long ago in both, a second apart
     assert await store.due_for_reverification(10, 86_400.0) == [older.id, old.id]
     await store.record_reverification(older.id, verdict(older))
@@ -304,7 +334,8 @@ async def test_the_waterfall_adds_up(store: PostgresStore) -> None:
     assert (await store.waterfall(since=4e9)).passed[Stage.ASKED] == 0
 
 
-async def test_the_frontier_takes_domains_in_turn_and_knows_what_is_met(store: PostgresStore) -> None:
+@on_every_store
+async def test_the_frontier_takes_domains_in_turn_and_knows_what_is_met(store: AnyStore) -> None:
     (base,) = await stored(store, [0])
     after = [
         Concept("text", "Needs a lineage", "alpha beta gamma delta", "def f()", prerequisites=(base.concept.parent,)),
@@ -323,7 +354,8 @@ async def test_the_frontier_takes_domains_in_turn_and_knows_what_is_met(store: P
     assert await store.known_titles("text", 1) == ["Needs two"]
 
 
-async def test_a_concept_goes_from_open_to_scheduled_once(store: PostgresStore) -> None:
+@on_every_store
+async def test_a_concept_goes_from_open_to_scheduled_once(store: AnyStore) -> None:
     concept = crystal(0).concept
     await store.admit_concepts([concept], "for the test")
     choice = Choice(concept.slug, 0.5, {"coverage": 1.0})
@@ -337,7 +369,8 @@ async def test_a_concept_goes_from_open_to_scheduled_once(store: PostgresStore) 
         await store.mark(concept.slug, "nonsense")
 
 
-async def test_scheduled_concepts_without_an_attempt_are_reopened(store: PostgresStore) -> None:
+@on_every_store
+async def test_scheduled_concepts_without_an_attempt_are_reopened(store: AnyStore) -> None:
     worked_on, forgotten = crystal(0).concept, crystal(1).concept
     await store.admit_concepts([worked_on, forgotten], "for the test")
     await store.schedule([Choice(worked_on.slug, 1, {}), Choice(forgotten.slug, 1, {})])
@@ -347,7 +380,8 @@ async def test_scheduled_concepts_without_an_attempt_are_reopened(store: Postgre
     assert [one.slug for one in await store.frontier(5)] == [forgotten.slug]
 
 
-async def test_lessons_whose_job_was_lost_are_found(store: PostgresStore) -> None:
+@on_every_store
+async def test_lessons_whose_job_was_lost_are_found(store: AnyStore) -> None:
     lost = await answered(store, crystal(0))
     done = await answered(store, crystal(1))
     await store.reject(done.id, Stage.PARSED, VerdictKind.REFUTED, REFUTED, ())
@@ -355,7 +389,8 @@ async def test_lessons_whose_job_was_lost_are_found(store: PostgresStore) -> Non
     assert await store.stranded_attempts(3600) == []
 
 
-async def test_domains_are_added_once_and_counted(store: PostgresStore) -> None:
+@on_every_store
+async def test_domains_are_added_once_and_counted(store: AnyStore) -> None:
     assert await store.add_domains([Domain("text", "Text", "letters"), Domain("physics", "Physics")], "seeds") == 2
     assert await store.add_domains([Domain("text", "Again")], "seeds") == 0
     assert await store.add_domains([], "seeds") == 0

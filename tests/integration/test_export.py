@@ -398,9 +398,9 @@ async def test_an_audit_finds_a_changed_order_a_missing_and_a_foreign_file(tmp_p
 
 
 def test_datasets_loads_both_forms_of_the_rows_offline(tmp_path):
-    python = os.environ.get("GHOSTD_DATASETS_PYTHON", ".venv-datasets/bin/python")
+    python = os.environ.get("DATASETS_PYTHON", ".venv-datasets/bin/python")
     if not Path(python).exists():
-        pytest.skip("needs a python with the `datasets` library: deploy/bootstrap datasets, or GHOSTD_DATASETS_PYTHON")
+        pytest.skip("needs a python with the `datasets` library: deploy/bootstrap datasets, or DATASETS_PYTHON")
     out = tmp_path / "out"
     report = asyncio.run(export(out, 500))
     program = """
