@@ -32,6 +32,15 @@ from ghostd.textbook.faults import FaultKind, is_bad  # noqa: E402
 
 IMAGE = "ghostd-sandbox"
 SNIPPET = "print(sum(range(10)))"
+_ATTEMPTS = text(
+    """SELECT concepts.title, attempts.repair_round, attempts.verdict, attempts.stage, attempts.reason
+    FROM attempts JOIN concepts ON concepts.id = attempts.concept_id"""
+)
+_COUNTS = text(
+    """SELECT (SELECT count(*) FROM evidence), (SELECT count(*) FROM crystals),
+    (SELECT count(*) FROM evidence JOIN attempts ON attempts.id = evidence.attempt_id
+     WHERE attempts.stage = 'stored')"""
+)
 
 
 def run_campaign(arguments: argparse.Namespace, data_dir: Path) -> float:
@@ -65,21 +74,8 @@ async def read_back(arguments: argparse.Namespace, data_dir: Path) -> dict[str, 
     reasons: dict[str, Counter[str]] = {}
     async with opened_store(load(data_dir=data_dir)) as store:
         async with store.engine.transaction() as connection:
-            rows = await connection.execute(
-                text(
-                    "SELECT c.title, a.repair_round, a.verdict, a.stage, a.reason FROM attempts a JOIN concepts c ON c.id = a.concept_id"
-                )
-            )
-            attempts = rows.all()
-            executions = (await connection.execute(text("SELECT count(*) FROM evidence"))).scalar_one()
-            crystals = (await connection.execute(text("SELECT count(*) FROM crystals"))).scalar_one()
-            of_crystals = (
-                await connection.execute(
-                    text(
-                        "SELECT count(*) FROM evidence e JOIN attempts a ON a.id = e.attempt_id WHERE a.stage = 'stored'"
-                    )
-                )
-            ).scalar_one()
+            attempts = (await connection.execute(_ATTEMPTS)).all()
+            executions, crystals, of_crystals = (await connection.execute(_COUNTS)).one()
         waterfall = await store.waterfall()
     for title, repair_round, verdict, stage, reason in attempts:
         kind = plan.fault_for(title, repair_round) or plan.exam_fault_for(title)
@@ -89,10 +85,9 @@ async def read_back(arguments: argparse.Namespace, data_dir: Path) -> dict[str, 
         accepted[kind] += stage == "stored"
         if reason:
             reasons.setdefault(kind, Counter())[reason] += 1
-    stages = Counter(stage for _, _, _, stage, _ in attempts)
     return {
-        "attempts": len(attempts), "executions": executions, "crystals": crystals, "executions_of_crystals": of_crystals,
-        "planted": dict(planted), "accepted": dict(accepted), "stages": dict(stages),
+        "attempts": len(attempts), "executions": executions, "crystals": crystals,
+        "executions_of_crystals": of_crystals, "planted": dict(planted), "accepted": dict(accepted),
         "waterfall": {stage.value: count for stage, count in waterfall.passed.items()},
         "reasons": {kind: counts.most_common(2) for kind, counts in reasons.items()},
     }  # fmt: skip
@@ -113,9 +108,9 @@ def check(found: dict[str, Any]) -> list[str]:
 
 def docker_run_rate(runs: int, in_flight: int) -> float:
     """`docker run` per second with the same hardening, the best this machine does that way."""
-    command = ["docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--user", "65532:65532",
-               "--security-opt", "no-new-privileges", "--memory", "256m", "--memory-swap", "256m", "--pids-limit", "48",
-               "--entrypoint", "python3", IMAGE, "-I", "-c", SNIPPET]  # fmt: skip
+    command = ["docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--user", "65532",
+               "--security-opt", "no-new-privileges", "--memory", "256m", "--memory-swap", "256m",
+               "--pids-limit", "48", "--entrypoint", "python3", IMAGE, "-I", "-c", SNIPPET]  # fmt: skip
     began = time.monotonic()
     pending: list[subprocess.Popen[bytes]] = []
     for _ in range(runs):

@@ -1,6 +1,5 @@
 """What every command needs: its settings, an event loop, and output that suits the reader."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
@@ -31,8 +30,10 @@ def settings_for(context: typer.Context, config: Path | None, data_dir: Path | N
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to completion; Ctrl-C ends it with the usual code."""
+    import uvloop
+
     try:
-        return asyncio.run(work)
+        return uvloop.run(work)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

@@ -1,5 +1,6 @@
 """`ghostd start`: learn until told to stop."""
 
+import asyncio
 import re
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +35,10 @@ def start(
     """Learn, verify and store until told to stop. Ctrl-C or SIGTERM drains; a second one stops now."""
     settings = settings_for(context, config, data_dir)
     seconds = parse_duration(for_) if for_ else 0.0
-    run(_start(settings, until_crystals, seconds, live=sys.stdout.isatty() and not plain))
+    try:
+        run(_start(settings, until_crystals, seconds, live=sys.stdout.isatty() and not plain))
+    except asyncio.CancelledError:
+        _say("stopped before it had started")
 
 
 async def _start(settings: "Settings", crystals: int, seconds: float, *, live: bool) -> None:
@@ -45,6 +49,7 @@ async def _start(settings: "Settings", crystals: int, seconds: float, *, live: b
     stop = StopRequest()
     stop.install()
     async with opened_daemon(settings, _say) as (daemon, store):
+        stop.begun()
         if live:
             async with LiveView(store, daemon.state, str(settings.data_dir)) as view:
                 reason = await daemon.run(Until(crystals, seconds), stop, view.refresh)

@@ -92,7 +92,8 @@ def judge_replays(first: Replay, replays: Sequence[Replay]) -> Failure | None:
     differing = [one for one in replays if one.result_hash != first.result_hash]
     if not differing:
         return None
-    classes = [_difference_class(first, one) for one in differing]
+    agreeing = {one.cell_id for one in (first, *replays) if one.result_hash == first.result_hash}
+    classes = [_difference_class(first, one, agreeing) for one in differing]
     # An unrepeatable program also differs under every other variation; the simplest explanation stands.
     for name in ("time", "address", "random", "hash-order", "clock", "environment", "place"):
         if name in classes:
@@ -162,12 +163,12 @@ def conclude(reason: Failure | None, minimum: Grade = Grade.TESTED) -> Conclusio
     return Conclusion(VerdictKind.INCONCLUSIVE, grade, reached, reason)
 
 
-def _difference_class(first: Replay, other: Replay) -> str:
+def _difference_class(first: Replay, other: Replay, agreeing_cells: set[str]) -> str:
     if other.outcome.exit_class is ExitClass.TIMEOUT:
         return "time"
     if any(_ADDRESS.search(call.value + call.exception) for call in other.outcome.calls):
         return "address"
-    if other.cell_id != first.cell_id:
+    if other.cell_id not in agreeing_cells:
         return "place"
     changed = [
         name

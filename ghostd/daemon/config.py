@@ -10,8 +10,8 @@ class DaemonConfig(BaseModel):
 
     teacher_workers: int = Field(8, ge=1)
     """Jobs that may talk to the teacher at once."""
-    sandbox_workers: int = Field(6, ge=1)
-    """Lessons under verification at once."""
+    sandbox_workers: int = Field(14, ge=1)
+    """Lessons under verification at once; most of them wait for company in the shared replay."""
     grace_seconds: float = Field(30.0, ge=0)
     """How long SIGTERM waits for jobs in flight before they are handed back to the queue."""
     choose_every_seconds: float = Field(1.0, gt=0)

@@ -39,11 +39,12 @@ class Until:
 
 
 class StopRequest:
-    """SIGTERM and SIGINT: the first asks to drain, the second to stop now."""
+    """SIGTERM and SIGINT: the first asks to drain, the second to stop now; before `begun`, either ends the start."""
 
     def __init__(self) -> None:
         self.drain = asyncio.Event()
         self.now = asyncio.Event()
+        self._starting = asyncio.current_task()
 
     def install(self) -> None:
         """Listen to the signals on the running loop."""
@@ -51,8 +52,14 @@ class StopRequest:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.request)
 
+    def begun(self) -> None:
+        """The start is over: there is something to drain now."""
+        self._starting = None
+
     def request(self) -> None:
         """Ask to stop; ask twice to stop at once."""
+        if self._starting is not None:
+            self._starting.cancel()
         if self.drain.is_set():
             self.now.set()
         self.drain.set()

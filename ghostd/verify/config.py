@@ -18,7 +18,7 @@ class VerificationConfig(BaseModel):
     minimum_grade: Literal["executed", "reproducible", "tested"] = "tested"  # to crystallise
     minimum_checks: int = Field(default=8, ge=1)  # real asserts in an exam
     minimum_questions: int = Field(default=4, ge=1)  # distinct argument lists among them
-    replays: int = Field(default=5, ge=2)  # the last one in another container
+    replays: int = Field(default=5, ge=4)  # three of them in another container, with other hash seeds
     mutant_cap: int = Field(default=24, ge=1)  # mutants tried per lesson
     minimum_mutants: int = Field(default=1, ge=0)  # non-equivalent ones, below which the exam proves nothing
     minimum_mutants_killed: float = Field(default=0.8, ge=0, le=1)  # share of the non-equivalent ones
@@ -28,7 +28,7 @@ class VerificationConfig(BaseModel):
     memory_mib: int = Field(default=128, ge=16)  # per execution
     mutant_cpu_seconds: float = Field(default=0.06, gt=0)  # least time of a mutant; 4 times the original's if longer
     batch_lessons: int = Field(default=8, ge=1)  # replayed together in one other container
-    batch_seconds: float = Field(default=0.1, ge=0)  # how long the first of them waits for company
+    batch_seconds: float = Field(default=3.0, ge=0)  # how long the first of them waits for company
 
     @property
     def grade(self) -> Grade:

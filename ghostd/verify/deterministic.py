@@ -1,9 +1,10 @@
-"""Replays: which variations a deterministic program must not notice, and the one in another container.
+"""Replays: which variations a deterministic program must not notice, in its own cell and in another container.
 
 The reason that several lessons share that other container, and why it is safe, is in README.md.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ghostd.core.attestation import result_hash
@@ -12,18 +13,15 @@ from ghostd.errors import GhostdError, SandboxUnavailable
 from ghostd.ports import Sandbox
 
 FIRST = Variation()
-# One factor at a time, so that a difference names its cause; then all of them, elsewhere.
-_IN_CELL = (
-    FIRST,
-    Variation(hash_seed=1),
-    Variation(start_time=1_900_000_123.5),
-    Variation(hash_seed=2, start_time=1_234_567_890.25, workspace="elsewhere"),
-)
-ELSEWHERE = Variation(hash_seed=1, start_time=1_555_555_555.5, workspace="other")
+# One factor at a time, so that a difference names its cause. An interpreter has one hash seed, and starting one costs
+# as much as a dozen runs: other seeds are tried elsewhere, where several lessons share the interpreters.
+_IN_CELL = (FIRST, Variation(start_time=1_900_000_123.5), Variation(workspace="elsewhere"))
+ELSEWHERE = (FIRST, Variation(hash_seed=1), Variation(hash_seed=2, start_time=1_555_555_555.5, workspace="other"))
 
 
-def in_cell_variations(count: int) -> tuple[Variation, ...]:
-    """The variations of `count` replays in the lesson's own cell; beyond four, they come round again."""
+def in_cell_variations(replays: int) -> tuple[Variation, ...]:
+    """Those of `replays` variations that are tried in the lesson's own cell; beyond three, they come round again."""
+    count = max(1, replays - len(ELSEWHERE))
     return tuple(_IN_CELL[position % len(_IN_CELL)] for position in range(count))
 
 
@@ -37,13 +35,17 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class _Waiter:
-    run: Run
-    future: "asyncio.Future[Replayed | None]"  # None: the shared cell died, which says nothing about this run
+    runs: Sequence[Run]
+    future: "asyncio.Future[list[Replayed] | None]"  # None: the shared cell died, which says nothing about these runs
     lesson: object
 
 
+def _agrees(outcome: Outcome, expected: str) -> bool:
+    return result_hash(outcome) == expected and not outcome.taints
+
+
 class ReplayBatch:
-    """Gathers the lessons that survived so far and replays them in one fresh cell, one fork each.
+    """Gathers the lessons that survived so far and replays them in one fresh cell, each run in forks of its own.
 
     Agreement is taken; a disagreement, or a cell that died, is settled alone in a fresh cell. A batch leaves
     when it is full, when every lesson still climbing waits for it, or when its first member has waited
@@ -70,22 +72,21 @@ class ReplayBatch:
         self._climbing.discard(lesson)
         self._leave_when_due()
 
-    async def replay(self, lesson: object, run: Run, expected: str) -> Replayed:
-        """Run once more in another container. `expected` is the result hash to agree with.
+    async def replay(self, lesson: object, runs: Sequence[Run], expected: str) -> list[Replayed]:
+        """Make the runs in another container. `expected` is the result hash that each has to agree with.
 
-        Raises SandboxUnavailable when no cell could run it, not even one of its own.
+        Raises SandboxUnavailable when no cell could make them, not even one of their own.
         """
-        waiter = _Waiter(run, asyncio.get_running_loop().create_future(), lesson)
+        waiter = _Waiter(runs, asyncio.get_running_loop().create_future(), lesson)
         self._waiting.append(waiter)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._depart)
         self._leave_when_due()
         shared = await waiter.future
-        if shared is not None and result_hash(shared.outcome) == expected and not shared.outcome.taints:
+        if shared is not None and all(_agrees(one.outcome, expected) for one in shared):
             return shared
         async with self._sandbox.cell() as cell:
-            (outcome,) = await cell.run([run])
-            return Replayed(outcome, cell.place)
+            return [Replayed(outcome, cell.place) for outcome in await cell.run(runs)]
 
     async def close(self) -> None:
         """Wait for the batches on their way."""
@@ -110,11 +111,11 @@ class ReplayBatch:
 
     async def _run(self, batch: list[_Waiter]) -> None:
         wanted = [waiter for waiter in batch if not waiter.future.done()]
-        found: list[Replayed | None] = [None] * len(wanted)
+        found: list[list[Replayed] | None] = [None] * len(wanted)
         try:
             async with self._sandbox.cell() as cell:
-                outcomes = await cell.run([waiter.run for waiter in wanted])
-                found = [Replayed(outcome, cell.place) for outcome in outcomes]
+                outcomes = iter(await cell.run([run for waiter in wanted for run in waiter.runs]))
+                found = [[Replayed(next(outcomes), cell.place) for _ in waiter.runs] for waiter in wanted]
         except SandboxUnavailable:
             pass  # each is run alone; a real outage shows there
         except GhostdError as error:

@@ -1,4 +1,4 @@
-"""The rungs that execute, in one cell: executed, reproducible (but for the last replay) and tested.
+"""The rungs that execute, in one cell: executed, reproducible (but for the replays elsewhere) and tested.
 
 It hands runs to the cell in as few batches as the decisions allow and collects the evidence; what the
 outcomes mean is decided by `core.ladder`.
@@ -27,7 +27,7 @@ class Findings:
     """What the cell showed. `failure` is the first rung's that failed, None when all passed."""
 
     failure: Failure | None
-    first: Replay  # what the replay in another container has to agree with
+    first: Replay  # what the replays in another container have to agree with
     claims: tuple[CheckedClaim, ...] = ()
     exercises: tuple[SolvedExercise, ...] = ()
     strength: Strength = NOTHING_TRIED
@@ -67,7 +67,7 @@ async def examine(trial: Trial, subject: Subject, config: VerificationConfig) ->
 
 
 def _replay_plans(subject: Subject, config: VerificationConfig) -> list[Plan]:
-    variations = in_cell_variations(config.replays - 1)
+    variations = in_cell_variations(config.replays)
     return [
         Plan("reproducible", f"replay:{number}", main_run(subject, config.limits(), variation))
         for number, variation in enumerate(variations)

@@ -14,7 +14,7 @@ from ghostd.core.quality import quality
 from ghostd.ports import Sandbox
 from ghostd.verify.audit import audit
 from ghostd.verify.config import VerificationConfig
-from ghostd.verify.deterministic import ELSEWHERE, ReplayBatch
+from ghostd.verify.deterministic import ELSEWHERE, ReplayBatch, in_cell_variations
 from ghostd.verify.exam import ExamReading
 from ghostd.verify.examiner import Findings, examine
 from ghostd.verify.runs import Plan, Subject, Trial, evidence_of, main_run
@@ -68,8 +68,8 @@ class Verifier:
                 findings = await examine(trial, subject, self._config)
             evidence, failure = trial.evidence, findings.failure
             if self._worth_replaying(failure):
-                replay, unequal = await self._replay_elsewhere(ticket, subject, findings.first)
-                evidence.append(replay)
+                replays, unequal = await self._replay_elsewhere(ticket, subject, findings.first)
+                evidence += replays
                 failure = unequal or failure
         finally:
             self._batch.leave(ticket)
@@ -107,13 +107,24 @@ class Verifier:
 
     async def _replay_elsewhere(
         self, ticket: object, subject: Subject, first: Replay
-    ) -> tuple[Evidence, Failure | None]:
-        run = main_run(subject, self._config.limits(), ELSEWHERE)
-        replayed = await self._batch.replay(ticket, run, first.result_hash)
-        hashed = result_hash(replayed.outcome)
-        failure = ladder.judge_replays(first, [Replay(ELSEWHERE, hashed, replayed.outcome, replayed.place.cell_id)])
-        plan = Plan("reproducible", f"replay:{self._config.replays - 1}", run)
-        return evidence_of(plan, replayed.outcome, replayed.place, supports=failure is None), failure
+    ) -> tuple[list[Evidence], Failure | None]:
+        runs = [main_run(subject, self._config.limits(), variation) for variation in ELSEWHERE]
+        replayed = await self._batch.replay(ticket, runs, first.result_hash)
+        replays = [
+            Replay(run.variation, result_hash(one.outcome), one.outcome, one.place.cell_id)
+            for run, one in zip(runs, replayed, strict=True)
+        ]
+        before = len(in_cell_variations(self._config.replays))
+        evidence = [
+            evidence_of(
+                Plan("reproducible", f"replay:{number}", run),
+                one.outcome,
+                one.place,
+                supports=replay.result_hash == first.result_hash and not one.outcome.taints,
+            )
+            for number, (run, one, replay) in enumerate(zip(runs, replayed, replays, strict=True), start=before)
+        ]
+        return evidence, ladder.judge_replays(first, replays)
 
     def _verdict(
         self, failure: Failure | None, findings: Findings | None, evidence: tuple[Evidence, ...], reading: ExamReading

@@ -34,11 +34,5 @@ def test_the_command_line_is_imported_in_less_than_a_third_of_a_second() -> None
 
 
 def test_importing_the_package_does_nothing() -> None:
-    assert (
-        json.loads(
-            _python(
-                "import json, sys; before = set(sys.modules); import ghostd; print(json.dumps(len(set(sys.modules) - before)))"
-            )
-        )
-        == 1
-    )
+    before, after = "before = set(sys.modules)", "print(json.dumps(len(set(sys.modules) - before)))"
+    assert json.loads(_python(f"import json, sys; {before}; import ghostd; {after}")) == 1

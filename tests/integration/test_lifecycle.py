@@ -91,6 +91,7 @@ class Life:
     def __post_init__(self) -> None:
         self.clock = MovableClock()
         self.stop = StopRequest()
+        self.stop.begun()
         self.queue = Queue(self.url.set(drivername="postgresql").render_as_string(hide_password=False))
         self.state = DaemonState(os.getpid(), 0.0, 0.0, "starting", "scripted", "none", "external")
         self.world = World(self.teacher, jobs=self.queue)

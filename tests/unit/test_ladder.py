@@ -65,6 +65,10 @@ def replayed(result_hash: str, variation: Variation = SAME, value: str = "2", ce
         ([replayed("other", Variation(workspace="x"))], "reproducible.environment"),
         ([replayed("other", Variation(hash_seed=1, start_time=5.0))], "reproducible.unexplained"),
         ([replayed("other", Variation(hash_seed=1), cell="cell-2")], "reproducible.place"),
+        (
+            [replayed("same", cell="cell-2"), replayed("other", Variation(hash_seed=1), cell="cell-2")],
+            "reproducible.hash-order",
+        ),
         ([replayed("other", value='"<object at 0x7f1234567890>"')], "reproducible.address"),
         ([replayed("other", exit_class=ExitClass.TIMEOUT)], "reproducible.time"),
         ([replayed("same", taints=("clock",))], "reproducible.clock"),

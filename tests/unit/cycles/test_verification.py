@@ -118,11 +118,20 @@ async def test_only_old_crystals_are_replayed_and_not_twice() -> None:
 
 
 async def test_a_crystal_that_no_longer_holds_is_revoked_with_the_reason() -> None:
-    world = World(verifier=ScriptedVerifier(replays=[failed("audited.drift"), passed(crystal(1))]))
+    world = World(
+        verifier=ScriptedVerifier(replays=[failed("audited.drift"), failed("audited.drift"), passed(crystal(1))])
+    )
     first, second = await world.crystallised(0), await world.crystallised(1)
     assert await world.verification.reverify() == {"replayed": 2, "revoked": 1, "postponed": 0}
     assert world.store.revoked == {first.id: "audited.drift"}
     assert [one.id async for one in world.store.crystals()] == [second.id]
+
+
+async def test_a_replay_that_fails_once_and_then_holds_revokes_nothing() -> None:
+    world = World(verifier=ScriptedVerifier(replays=[failed("audited.timeout"), passed(crystal(0))]))
+    await world.crystallised(0)
+    assert await world.verification.reverify() == {"replayed": 1, "revoked": 0, "postponed": 0}
+    assert world.store.revoked == {}
 
 
 async def test_a_crystal_that_breaks_its_cell_does_not_keep_the_others_from_their_replay() -> None:

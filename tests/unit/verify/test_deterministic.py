@@ -9,7 +9,7 @@ import pytest
 from ghostd.core.attestation import result_hash
 from ghostd.core.evidence import CallOutcome, ExitClass, Outcome, Place, Run
 from ghostd.errors import SandboxUnavailable
-from ghostd.verify.deterministic import ReplayBatch, Replayed, in_cell_variations
+from ghostd.verify.deterministic import ELSEWHERE, FIRST, ReplayBatch, Replayed, in_cell_variations
 
 
 class ScriptedSandbox:
@@ -47,11 +47,13 @@ class ScriptedCell:
 
 
 async def replay(batch: ReplayBatch, code: str) -> Replayed:
+    """One run of a lesson whose code is its value."""
     lesson = batch.enter()
     await asyncio.sleep(0)  # the others enter meanwhile, as they do while their cells run
     try:
         expected = result_hash(Outcome(ExitClass.OK, (CallOutcome(code),)))
-        return await batch.replay(lesson, Run(code, "f"), expected)
+        (replayed,) = await batch.replay(lesson, [Run(code, "f")], expected)
+        return replayed
     finally:
         batch.leave(lesson)
 
@@ -142,9 +144,21 @@ async def test_closing_waits_for_the_batches_on_their_way() -> None:
     assert (await waiting).outcome.ok
 
 
-def test_the_replays_of_one_cell_cover_three_hash_seeds_two_clocks_and_a_plain_repetition() -> None:
-    variations = in_cell_variations(4)
-    assert {one.hash_seed for one in variations} == {0, 1, 2}
-    assert len({one.start_time for one in variations}) == 3
-    assert variations[0] == type(variations[0])()
-    assert len(in_cell_variations(9)) == 9
+async def test_all_runs_of_a_lesson_are_settled_alone_when_one_disagrees() -> None:
+    sandbox = ScriptedSandbox(lying=[0])
+    batch = ReplayBatch(sandbox, lessons=1, seconds=3600)
+    lesson = batch.enter()
+    expected = result_hash(Outcome(ExitClass.OK, (CallOutcome("a"),)))
+    found = await batch.replay(lesson, [Run("a", "f")] * 3, expected)
+    assert sandbox.cells == [["a"] * 3, ["a"] * 3]
+    assert {one.place.cell_id for one in found} == {"cell-1"}
+
+
+def test_the_replays_cover_three_hash_seeds_two_clocks_other_names_and_a_plain_repetition_in_both_places() -> None:
+    own = in_cell_variations(5)
+    assert len(own) + len(ELSEWHERE) == 5
+    assert own[0] == ELSEWHERE[0] == FIRST
+    assert {one.hash_seed for one in (*own, *ELSEWHERE)} == {0, 1, 2}
+    assert len({one.start_time for one in (*own, *ELSEWHERE)}) == 3
+    assert len({one.workspace for one in (*own, *ELSEWHERE)}) == 2
+    assert len(in_cell_variations(9)) == 6
