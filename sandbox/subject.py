@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 MESSAGE_CAP = 2000  # characters of an exception's message that leave the process
 SOURCE_NAME = "<lesson>"
 _CALL_CAP = 16 << 20  # bytes of one call's arguments
+_RESERVE_BYTES = 8 << 20  # given up when the limit refuses memory, so that it can still be told
+_reserve = []
 
 
 def main(job: dict[str, Any], link: int) -> None:
     """Run a job (dict) and serve the examiner on the descriptor `link` until it hangs up."""
     sys.stdout = text_stream(1)
     sys.stderr = text_stream(2)
+    _hold_reserve()
     try:
         function = load(job["code"], job["entry"])
     except SystemExit as leaving:
         _leave(leaving)
     except BaseException as raised:
+        _release_reserve(raised)
         _print_traceback(raised)
         channel.write_frame(link, b"E" + _described(raised))
     else:
@@ -56,11 +60,27 @@ def _serve(link: int, function: Callable[..., Any] | None, value_cap: int) -> No
         except SystemExit as leaving:
             _leave(leaving)
         except BaseException as raised:
+            _release_reserve(raised)
             if not shown:
                 _print_traceback(raised)
                 shown = True
             reply = b"E" + _described(raised)
         channel.write_frame(link, reply)
+        _hold_reserve()
+
+
+def _hold_reserve() -> None:
+    """Claim address space that nothing uses; pages that are never written cost nothing."""
+    if not _reserve:
+        try:
+            _reserve.append(bytes(_RESERVE_BYTES))
+        except MemoryError:
+            return  # what the code holds leaves no room; the supervisor's own watch stays
+
+
+def _release_reserve(raised: BaseException) -> None:
+    if isinstance(raised, MemoryError):
+        _reserve.clear()
 
 
 def load(code: str, entry: str) -> Callable[..., Any] | None:

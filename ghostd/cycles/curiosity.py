@@ -1,6 +1,7 @@
 """Curiosity: asks the teacher what there is to know around the frontier, and admits what is new."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ class Patience:
 
     fruitless: int = 0  # explorations in a row
     left: int = 0  # rounds to sit out yet
+    refused: Counter[str] = field(default_factory=Counter)  # proposals that were not new, by domain
 
     def waits(self) -> bool:
         """Whether this round is sat out."""
@@ -88,13 +90,17 @@ class Curiosity:
         known = await self.agenda.known_titles(domain.slug, _KNOWN_TITLES)
         gaps = await self.agenda.missing_prerequisites(domain.slug, 1)
         focus = gaps[0] if gaps else ""
-        reply = await self.teacher.propose_concepts(domain, self.config.batch, view.concepts, known, focus)
+        # what was refused counts as known: else a domain with nothing but duplicates is asked the same for ever
+        seen = view.concepts + self.patience.refused[domain.slug]
+        reply = await self.teacher.propose_concepts(domain, self.config.batch, seen, known, focus)
         if reply.value is None:
             _log.warning("concepts.refused", domain=domain.slug, reason=reply.problem, detail=reply.detail[:200])
             return 0, 0
         reason = f"gap: {focus} is a missing prerequisite" if focus else f"coverage: {view.concepts} concepts known"
         admissions = await self.store.admit_concepts(reply.value, reason)
-        return len(admissions), sum(one.admitted for one in admissions)
+        admitted = sum(one.admitted for one in admissions)
+        self.patience.refused[domain.slug] += len(admissions) - admitted
+        return len(admissions), admitted
 
 
 def _outcome(admitted: int, *, saturated: bool) -> str:

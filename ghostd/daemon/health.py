@@ -28,6 +28,7 @@ class DaemonState:
     store: str
     choices: list[str] = field(default_factory=list)  # what was chosen at start, one sentence each
     alarm: str = ""  # the newest outage, '' when all is well
+    store_answers: bool = True
 
 
 class DataDirectoryLock:

@@ -39,15 +39,16 @@ class Until:
 
 
 class StopRequest:
-    """SIGTERM and SIGINT: the first asks to drain, the second to stop now; before `begun`, either ends the start."""
+    """SIGTERM and SIGINT: the first asks to drain, the second to stop now; before `begun`, the first ends the start."""
 
     def __init__(self) -> None:
         self.drain = asyncio.Event()
         self.now = asyncio.Event()
-        self._starting = asyncio.current_task()
+        self._starting: asyncio.Task[object] | None = None
 
     def install(self) -> None:
-        """Listen to the signals on the running loop."""
+        """Listen to the signals on the running loop; until `begun`, they cancel the task that calls this."""
+        self._starting = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.request)
@@ -141,10 +142,10 @@ class Daemon:
             reason = await self._look(until, loop.time() - began)
             if reason:
                 return reason
-            if watchdog and loop.time() - fed >= min(watchdog, _HEARTBEAT_SECONDS) and not self.state.alarm:
+            if watchdog and loop.time() - fed >= min(watchdog, _HEARTBEAT_SECONDS) and self.state.store_answers:
                 notify("WATCHDOG=1")
                 fed = loop.time()
-            if on_beat is not None and not self.state.alarm:
+            if on_beat is not None and self.state.store_answers:
                 with suppress(StoreUnavailable):  # the next look at the database sets the alarm
                     await on_beat()
             await asyncio.sleep(_HEARTBEAT_SECONDS if not until.crystals else _HEARTBEAT_SECONDS / 4)
@@ -154,9 +155,9 @@ class Daemon:
         """Ask the database how far things are; why to stop, or ''."""
         try:
             crystals = await self.counter.crystal_count()
-            self.state.alarm = ""
+            self.state.store_answers, self.state.alarm = True, self.handlers.queue.alarm
         except StoreUnavailable as outage:
-            self.state.alarm = str(outage)
+            self.state.store_answers, self.state.alarm = False, str(outage)
             return ""
         finally:
             self._write_state()

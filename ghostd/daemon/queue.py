@@ -83,6 +83,7 @@ class Queue:
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._in_hand: dict[int, asyncio.Task[None]] = {}  # by job id
+        self._outage = ("", 0.0)  # the newest, and when by the loop's clock
         self._lost: set[int] = set()  # jobs of our own that nobody had in hand at the last reaping
 
     async def open(self) -> None:
@@ -197,6 +198,12 @@ class Queue:
             worker.shutdown_graceful_timeout = grace_seconds
             worker.stop()  # type: ignore[no-untyped-call]  # procrastinate leaves it unannotated
 
+    @property
+    def alarm(self) -> str:
+        """What jobs wait for: the newest outage of the teacher, the sandbox or a budget, '' when it is long past."""
+        reason, at = self._outage
+        return reason if reason and asyncio.get_running_loop().time() - at < 2 * _LONGEST_WAIT_SECONDS else ""
+
     def _held(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         """The same, known to `abort` and `reap` for as long as it takes."""
 
@@ -207,6 +214,9 @@ class Queue:
             self._in_hand[number] = task
             try:
                 await work(context, **arguments)
+            except GhostdError as outage:
+                self._outage = (str(outage), asyncio.get_running_loop().time())
+                raise
             finally:
                 del self._in_hand[number]
 

@@ -1,5 +1,6 @@
 """The verifier: takes a lesson up the ladder, or a crystal up it again; it stores and revokes nothing."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ class Verifier:
         self._config = config
         self._screen = screening
         self._batch = ReplayBatch(sandbox, config.batch_lessons, config.batch_seconds)
+        self._room = asyncio.Semaphore(config.lessons_at_once)
 
     async def verify(self, concept: Concept, lesson: Lesson, exam: Exam) -> Verdict:
         """The verdict with all its evidence. Raises SandboxUnavailable for outages only."""
@@ -63,7 +65,7 @@ class Verifier:
         subject = Subject(concept, lesson, exam, screened.reading)
         ticket = self._batch.enter()
         try:
-            async with self._sandbox.cell() as cell:
+            async with self._room, self._sandbox.cell() as cell:
                 trial = Trial(cell)
                 findings = await examine(trial, subject, self._config)
             evidence, failure = trial.evidence, findings.failure

@@ -32,7 +32,7 @@ def test_fifty_kills_at_random_moments_lose_and_double_nothing(ghostd: Ghostd) -
         early = moments.random() < 0.3  # some kills fall into the start itself
         if not early:
             ghostd.wait_working()
-        time.sleep(moments.uniform(0.05, 3.0))
+        time.sleep(moments.uniform(0.05, 6.0))
         assert ghostd.process is not None
         children = descendants(ghostd.process.pid)
         ghostd.kill()

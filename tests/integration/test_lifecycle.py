@@ -91,7 +91,6 @@ class Life:
     def __post_init__(self) -> None:
         self.clock = MovableClock()
         self.stop = StopRequest()
-        self.stop.begun()
         self.queue = Queue(self.url.set(drivername="postgresql").render_as_string(hide_password=False))
         self.state = DaemonState(os.getpid(), 0.0, 0.0, "starting", "scripted", "none", "external")
         self.world = World(self.teacher, jobs=self.queue)
@@ -160,6 +159,7 @@ async def test_the_first_signal_lets_what_is_begun_end(database_url: URL, tmp_pa
     teacher = SlowTeacher(1.0)
     life = Life(database_url, tmp_path, teacher=teacher)
     life.stop.install()
+    life.stop.begun()
     async with life.running() as task:
         await teacher.asked_for_lesson.wait()
         os.kill(os.getpid(), signal.SIGTERM)
@@ -174,6 +174,7 @@ async def test_the_second_signal_stops_now_and_hands_the_work_back(database_url:
     teacher = SlowTeacher(600.0)
     life = Life(database_url, tmp_path, teacher=teacher)
     life.stop.install()
+    life.stop.begun()
     async with life.running() as task:
         await teacher.asked_for_lesson.wait()
         os.kill(os.getpid(), signal.SIGINT)

@@ -169,3 +169,11 @@ async def test_many_runs_in_one_batch_come_back_in_order(cell):
     outcomes = await cell.run(runs)
     assert [outcome.calls[0].value for outcome in outcomes] == [str(number) for number in range(20)]
     assert time.monotonic() - started < 20
+
+
+async def test_memory_that_fills_up_slowly_is_told_as_out_of_memory_each_time(cell):
+    code = "def f(n):\n    ballast = []\n    while len(ballast) < 1 << 33:\n        ballast += [0] * (1 << 20)\n"
+    limits = Limits(wall_seconds=20.0, cpu_seconds=15.0)
+    (outcome,) = await cell.run([Run(code, "f", calls=("1", "2"), limits=limits)])
+    assert outcome.exit_class is ExitClass.OOM
+    assert [call.exception.split(":")[0] for call in outcome.calls] == ["MemoryError", "MemoryError"]

@@ -125,6 +125,16 @@ async def test_a_teacher_that_repeats_itself_is_recorded_as_saturated(store: Mem
     assert store.runs[1].reason == "novelty has dried up"
 
 
+async def test_a_domain_with_nothing_but_duplicates_is_asked_further_on_the_next_time(store: MemoryStore) -> None:
+    known = concepts("text", 3)
+    await store.admit_concepts(known, "for the test")
+    teacher = ScriptedTeacher(concepts=[Reply(known), Reply(())])
+    curiosity = curious(teacher, store, domains=1)
+    for _ in range(3):  # a fruitless round is followed by one that is sat out
+        await curiosity.explore()
+    assert [question[3] for question in teacher.asked] == [3, 6], "or the cache would answer the same for ever"
+
+
 async def test_a_teacher_that_brings_nothing_is_asked_ever_more_rarely_until_it_does(store: MemoryStore) -> None:
     await store.add_domains([TEXT], "seeds")
     silent = [Reply(None, "refusal")] * 4
