@@ -29,7 +29,7 @@ class VerificationConfig(BaseModel):
     mutant_cpu_seconds: float = Field(default=0.06, gt=0)  # least time of a mutant; 4 times the original's if longer
     lessons_at_once: int = Field(default=4, ge=1)  # in cells of their own; others wait, or wait for the shared replay
     batch_lessons: int = Field(default=8, ge=1)  # replayed together in one other container
-    batch_seconds: float = Field(default=1.5, ge=0)  # how long the first of them waits for company
+    batch_seconds: float = Field(default=2.5, ge=0)  # how long the first of them waits for company
 
     @property
     def grade(self) -> Grade:

@@ -57,6 +57,7 @@ def test_a_manager_that_went_away_is_no_error(tmp_path: Path, monkeypatch: pytes
         ("", "", 0.0),
         ("soon", "", 0.0),
     ],
+    ids=["for anybody", "for this process", "for another process", "not asked for", "not a number"],
 )
 def test_the_watchdog_is_fed_twice_in_its_period(
     monkeypatch: pytest.MonkeyPatch, microseconds: str, owner: str, seconds: float
