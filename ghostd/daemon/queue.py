@@ -214,6 +214,8 @@ class Queue:
             self._in_hand[number] = task
             try:
                 await work(context, **arguments)
+            except StoreError:
+                raise  # the daemon looks at the database itself
             except GhostdError as outage:
                 self._outage = (str(outage), asyncio.get_running_loop().time())
                 raise

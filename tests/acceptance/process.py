@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Ghostd:
             **settings,
         }
         self.process: subprocess.Popen[str] | None = None
+        self.pids: set[int] = set()  # of every daemon that was started here
         self.log = data_dir.parent / f"{data_dir.name}.log"
 
     def run(self, *arguments: str, check: bool = True, timeout: float = 90) -> subprocess.CompletedProcess[str]:
@@ -40,6 +41,7 @@ class Ghostd:
             self.process = subprocess.Popen(
                 command, env=self.environment, stdout=log, stderr=log, text=True, start_new_session=True
             )
+        self.pids.add(self.process.pid)
 
     def status(self) -> dict[str, Any]:
         """`ghostd status --json`."""
@@ -139,7 +141,9 @@ def docker_answers() -> bool:
     return done.returncode == 0
 
 
-def containers() -> set[str]:
-    """Ids of all containers that ghostd labelled, running or not."""
-    command = ["docker", "ps", "-aq", "--filter", "label=ghostd.owner"]
-    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.split())
+def containers(owners: Container[int]) -> set[str]:
+    """Ids of the containers, running or not, that processes with these pids own; other tests have their own."""
+    command = ["docker", "ps", "-a", "--filter", "label=ghostd.owner", "--format", '{{.ID}} {{.Label "ghostd.owner"}}']
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.splitlines()
+    found = (line.split() for line in listed)
+    return {name for name, owner in found if int(owner.split(":")[1]) in owners}
