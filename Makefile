@@ -14,7 +14,7 @@ start: $(READY)
 test: $(READY) lint
 	@deploy/bootstrap engine
 	@deploy/bootstrap datasets
-	$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not soak"
+	$(PYTHON) -m pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not soak"
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -61,6 +61,7 @@ class Execution:
         """Carry the run to its end. Raises OwnerGone."""
         try:
             self._start()
+            self._await_pids()
             self._follow()
             self._await_status()
         finally:
@@ -92,37 +93,50 @@ class Execution:
         for descriptor in given:
             os.close(descriptor)
 
-    def _follow(self) -> None:  # noqa: C901 - one loop over all that can happen to a run
+    def _await_pids(self) -> None:
+        """Know whom to kill before anything is read: a run may well have ended by the time its numbers are heard."""
         poll = select.poll()
         poll.register(0, 0)  # hang-up only: the owner is gone
+        poll.register(self.zygote.control, select.POLLIN)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.pids and not self.zygote.broken:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self.zygote.broken = True
+            self._serve_events(poll, left)
+
+    def _follow(self) -> None:
+        poll = select.poll()
+        poll.register(0, 0)
         poll.register(self.zygote.control, select.POLLIN)
         for descriptor, sink in self._readers.items():
             if sink != "report":  # read at every look and at the examiner's exit: one wake-up instead of one per step
                 poll.register(descriptor, select.POLLIN)
-        start_deadline = time.monotonic() + _START_SECONDS
         next_look, looks = 0.0, 0
+        deadline = self._started + self.run["wall_seconds"]
         while not (self.ended_by or self.killed_for or self.zygote.broken):
             now = time.monotonic()
-            deadline = self._started + self.run["wall_seconds"] if self._started else start_deadline
             if now >= deadline:
-                self.killed_for = "timeout" if self._started else ""
-                self.zygote.broken = not self._started
+                self.killed_for = "timeout"
                 return
             if now >= next_look:
                 if looks:
                     self._look(thorough=looks % 2 == 0)
                     self._read_all_reports()
                 looks, next_look = looks + 1, now + WATCH_SECONDS
-            for descriptor, event in poll.poll(max(0.0, min(deadline, next_look) - now) * 1000 + 0.5):
-                if descriptor == 0:
-                    raise OwnerGone
-                if descriptor not in self._readers:
-                    self._hear_zygote()
-                elif not self._read(descriptor) and event & select.POLLHUP:
-                    poll.unregister(descriptor)
-            if self.pids and self.pids[1] in self.exits and not self.ended_by:
+            self._serve_events(poll, min(deadline, next_look) - now)
+            if self.pids[1] in self.exits and not self.ended_by:
                 self._read_all_reports()
                 return
+
+    def _serve_events(self, poll: Any, seconds: float) -> None:
+        for descriptor, event in poll.poll(max(0.0, seconds) * 1000 + 0.5):
+            if descriptor == 0:
+                raise OwnerGone
+            if descriptor not in self._readers:
+                self._hear_zygote()
+            elif not self._read(descriptor) and event & select.POLLHUP:
+                poll.unregister(descriptor)
 
     def _await_status(self) -> None:
         """Give a process that hung up the moment it needs to be reaped, so that its own status is known."""

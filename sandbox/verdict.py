@@ -74,6 +74,9 @@ def _cut_short(facts: Any, oom_kills: int) -> Problem | None:
             return _signalled(os.WTERMSIG(status), oom_kills)
     if facts.zygote.broken:
         return "error", "Tampering", "the run ended the process that it was forked from"
+    if not facts.ended_by and facts.pids[1] in facts.own_exits:
+        code = os.waitstatus_to_exitcode(facts.own_exits[facts.pids[1]][0])
+        return "error", "Unexamined", f"the examiner ended without a verdict, with exit status {code}"
     status = facts.own_exits.get(facts.pids[0])
     left = f"with exit status {os.waitstatus_to_exitcode(status[0])}" if status else "by closing its channel"
     return "error", "EarlyExit", f"the code left before it was examined, {left}"

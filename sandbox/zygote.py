@@ -87,6 +87,8 @@ def _fork_run(control: _socket.socket, descriptors: array[int], options: dict[st
                     os.close(descriptor)
                 part(options, *kept)
                 code = 0
+            except BaseException:
+                sys.__excepthook__(*sys.exc_info())  # on the run's own stderr once that is settled
             finally:
                 os._exit(code)
         pids.append(pid)

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-import time
+import struct
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +11,8 @@ from typing import Self
 
 from ghostd.errors import AlreadyRunning, ConfigurationError
 
-_LOOKS = 5  # `is_running` of another process holds the lock for a moment: that is no daemon
-_LOOK_SECONDS = 0.02
+_STRUCT_FLOCK = struct.Struct("hhqqi4x")  # fcntl(2) on 64-bit Linux: type, whence, start, length, pid
+_WHOLE_FILE = _STRUCT_FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -32,7 +32,10 @@ class DaemonState:
 
 
 class DataDirectoryLock:
-    """An exclusive flock on `daemon.lock` in the data directory; the kernel frees it however the process ends."""
+    """An exclusive lock on `daemon.lock` in the data directory; the kernel frees it however the process ends.
+
+    An open-file-description lock (fcntl(2)) and not flock(2): others can ask for its holder without taking it.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "daemon.lock"
@@ -47,19 +50,13 @@ class DataDirectoryLock:
                 f"The data directory {self._path.parent} cannot be written ({error.strerror}); "
                 "choose another with --data-dir or GHOSTD_DATA_DIR."
             ) from error
-        for attempt in range(_LOOKS):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if attempt == _LOOKS - 1:
-                    os.close(handle)
-                    raise AlreadyRunning(
-                        f"Another ghostd runs on {self._path.parent}; stop it with `ghostd stop` or choose another "
-                        "--data-dir."
-                    ) from error
-                time.sleep(_LOOK_SECONDS)
-            else:
-                break
+        try:
+            fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise AlreadyRunning(
+                f"Another ghostd runs on {self._path.parent}; stop it with `ghostd stop` or choose another --data-dir."
+            ) from error
         self._handle = handle
         return self
 
@@ -72,19 +69,17 @@ class DataDirectoryLock:
 
 
 def is_running(data_dir: Path) -> bool:
-    """Whether a daemon holds the data directory, now."""
+    """Whether a daemon holds the data directory, now; asking never takes the lock, so it keeps nobody out."""
     path = data_dir / "daemon.lock"
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _WHOLE_FILE)
     finally:
         os.close(handle)
-    return False
+    return bool(_STRUCT_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 
 def write_state(data_dir: Path, state: DaemonState) -> None:

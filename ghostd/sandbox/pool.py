@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from ghostd.errors import SandboxError, SandboxUnavailable
+from ghostd.errors import SandboxUnavailable
 from ghostd.sandbox.config import SandboxConfig
 from ghostd.sandbox.selftest import prove
 from ghostd.sandbox.session import Session
@@ -48,26 +48,17 @@ class WarmPool:
         self._stopping = True  # until started
 
     async def start(self) -> None:
-        """Prepare the launcher, prove the isolation on a canary cell, begin to fill the pool. Raises SandboxError.
-
-        A canary that fails is followed by one more, and only by one.
-        """
+        """Prepare the launcher, prove the isolation on a canary cell, begin to fill the pool. Raises SandboxError."""
         await self._launcher.prepare()
         self.image_id = self._launcher.image_id
         self._stopping = False
         try:
-            try:
-                await self._prove()
-            except SandboxError:  # on a crowded machine a probe may fail by itself; a hole in the wall stays one
-                await self._prove()
+            async with self.cell() as canary:
+                await prove(canary, isolated=self._launcher.isolates)
         except BaseException:
             await self.stop()
             raise
         self._fill()
-
-    async def _prove(self) -> None:
-        async with self.cell() as canary:
-            await prove(canary, isolated=self._launcher.isolates)
 
     async def stop(self) -> None:
         """Destroy every cell; safe to call again."""

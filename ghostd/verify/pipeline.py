@@ -63,12 +63,6 @@ class Verifier:
         if screened.failure:
             return self._verdict(screened.failure, None, (), screened.reading)
         subject = Subject(concept, lesson, exam, screened.reading)
-        verdict = await self._climb(subject)
-        if verdict.failure is not None and verdict.failure.reason == "tested.control_failed":
-            verdict = await self._climb(subject)  # the cell was at fault, not the lesson: once more, in a fresh one
-        return verdict
-
-    async def _climb(self, subject: Subject) -> Verdict:
         ticket = self._batch.enter()
         try:
             async with self._room, self._sandbox.cell() as cell:
