@@ -10,7 +10,7 @@ from ghostd.bundled import bundled
 # In an interpreter of its own, since an execution reaps every child of its process. The run has said all that it has
 # to say, and waits to be killed, long before the zygote names its processes: as on a machine that is crowded.
 SCRIPT = """
-import array, json, os, signal, socket, sys, threading, time
+import json, os, signal, socket, sys, time
 sys.path.insert(0, sys.argv[1])
 import channel
 from execution import Execution
@@ -18,39 +18,44 @@ from execution import Execution
 class Zygote:
     broken, pid, resident_bytes = False, 0, 0
 
+def forked(work, *arguments):
+    pid = os.fork()
+    if pid == 0:
+        work(*arguments)
+        os._exit(0)
+    return pid
+
 def wait_to_be_killed():
     os.setpgid(0, 0)
     signal.pause()
 
-def forked(work):
-    pid = os.fork()
-    if pid == 0:
-        work()
-        os._exit(0)
-    return pid
-
-def act(theirs):
-    _, descriptors, _, _ = socket.recv_fds(theirs, 16, 5)
+def be_zygote(control):
+    _, descriptors, _, _ = socket.recv_fds(control, 16, 5)
     output, _, _, job, report = descriptors
     os.write(output, b"x" * 5000)
     step = [json.loads(channel.read_all(job))["nonce"], "done", []]
     channel.write_frame(report, json.dumps(step).encode())
+    for descriptor in (output, report):
+        os.close(descriptor)
     pids = [forked(wait_to_be_killed) for _ in range(2)]
     time.sleep(0.1)
-    theirs.send(channel.PIDS.pack(*pids))
-    for pid in pids:
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        theirs.send(channel.EXIT.pack(pid, 9, 0.0, 0.0, 0))
+    control.send(channel.PIDS.pack(*pids))
+    for _ in pids:
+        pid, status = os.wait()
+        control.send(channel.EXIT.pack(pid, status, 0.0, 0.0, 0))
+    signal.pause()
 
 run = {
     "memory_bytes": 1 << 30, "cpu_seconds": 5.0, "start_time": 0.0, "value_bytes": 1 << 20, "entry": "f",
     "calls": [], "checks": [], "stop_on_failure": False, "code": "", "wall_seconds": 5.0,
     "output_bytes": int(sys.argv[2]),
 }
-os.dup2(os.pipe()[0], 0)  # an owner that stays
+owner = os.pipe()  # both ends stay open: an owner that stays
+os.dup2(owner[0], 0)
 zygote = Zygote()
 zygote.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-threading.Thread(target=act, args=(theirs,), daemon=True).start()
+zygote.pid = forked(be_zygote, theirs)
+theirs.close()
 execution = Execution(run, zygote, "w", 32)
 execution.complete()
 zygote.control.setblocking(False)
@@ -58,7 +63,8 @@ try:
     left = zygote.control.recv(64).hex()
 except BlockingIOError:
     left = ""
-print(json.dumps([execution.ended_by, execution.killed_for, len(execution.exits), zygote.broken, left]))
+print(json.dumps([execution.ended_by, execution.killed_for, len(execution.exits), zygote.broken, left]), flush=True)
+os.kill(zygote.pid, signal.SIGKILL)
 """
 
 

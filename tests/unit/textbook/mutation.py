@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import gc
 import itertools
 import random
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 from ghostd.textbook.catalogue.family import Entry
 
 CALL_SECONDS = 0.25  # CPU time that one call may take before it counts as endless
-AGAIN_SECONDS = 0.25  # an alarm that strikes in a garbage-collection callback is swallowed there: it strikes again
+AGAIN_SECONDS = 0.25  # an alarm that strikes in a destructor is swallowed there: it strikes again
 MUTANT_SECONDS = 0.02
 MUTANTS = 30
 WIDE_INPUTS = 48
@@ -74,17 +75,22 @@ def define(code: str, name: str) -> Callable[..., Any]:
 
 @contextmanager
 def _cpu_limit(seconds: float) -> Iterator[None]:
-    """Raise TooSlow after `seconds` of CPU time; the wall-clock alarm stays free for pytest-timeout."""
+    """Raise TooSlow after `seconds` of CPU time; the wall-clock alarm stays free for pytest-timeout.
+
+    No garbage is collected meanwhile: an exception in a callback of the collector would be lost.
+    """
 
     def stop(signum: int, frame: object) -> None:
         raise TooSlow
 
     previous = signal.signal(signal.SIGVTALRM, stop)
+    gc.disable()
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds, AGAIN_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        gc.enable()
         signal.signal(signal.SIGVTALRM, previous)
 
 
