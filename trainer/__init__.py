@@ -1,0 +1,1 @@
+"""A laboratory for tiny byte-level models; it stands alone and knows nothing of the daemon."""

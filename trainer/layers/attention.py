@@ -1,0 +1,82 @@
+"""Causal attention over the last `window` ids of the same document, with RoPE and QK-norm; no dropout, no biases.
+
+RoPE: Su et al. 2021, arXiv 2104.09864. QK-norm: Henry et al. 2020, arXiv 2010.04245 (with RMS norms).
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainer.layers.mixer import LayerState, Mixer, Sight
+from trainer.shape import ModelShape
+
+_BASE: Final = 10_000.0  # of the rotations' wave lengths, in positions
+
+
+class Attention(Mixer):
+    """The state is the keys and values of the last `window` - 1 ids."""
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__(shape)
+        self.head_width = shape.head_width
+        self.window = shape.window
+        self.query = nn.Linear(shape.width, shape.width, bias=False)
+        self.key = nn.Linear(shape.width, shape.width, bias=False)
+        self.value = nn.Linear(shape.width, shape.width, bias=False)
+        self.output = nn.Linear(shape.width, shape.width, bias=False)
+        nn.init.zeros_(self.output.weight)  # a new layer changes nothing
+
+    def initial_state(self, batch: int, device: torch.device) -> LayerState:
+        """No keys and no values: (B, H, 0, head width)."""
+        heads = self.output.in_features // self.head_width
+        nothing = torch.zeros(batch, heads, 0, self.head_width, device=device)
+        return {"keys": nothing, "values": nothing}
+
+    def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
+        """See Mixer; the keys of the state are turned to their positions already."""
+        batch, length, width = x.shape
+        query, key, value = (
+            each(x).view(batch, length, -1, self.head_width).transpose(1, 2)  # (B, H, L, head width)
+            for each in (self.query, self.key, self.value)
+        )
+        query = _rotated(functional.rms_norm(query, (self.head_width,)), sight.positions)
+        key = _rotated(functional.rms_norm(key, (self.head_width,)), sight.positions)
+        keys = torch.cat([state["keys"].to(key.dtype), key], dim=2)
+        values = torch.cat([state["values"].to(value.dtype), value], dim=2)
+        if sight.single and keys.shape[2] == length <= self.window:
+            mixed = functional.scaled_dot_product_attention(query, keys, values, is_causal=True)
+        else:
+            mask = self._mask(sight, keys.shape[2])
+            mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+        y = self.output(mixed.transpose(1, 2).reshape(batch, length, width))
+        kept = max(0, keys.shape[2] - (self.window - 1))
+        return y, {"keys": keys[:, :, kept:], "values": values[:, :, kept:]}
+
+    def _mask(self, sight: Sight, keys: int) -> Tensor:
+        """(B, 1, L, S): a key is seen when it is not later, within the window, and of the same document."""
+        length = sight.segments.shape[1]
+        places = torch.arange(keys, device=sight.segments.device)
+        distance = places[keys - length :, None] - places[None, :]
+        past = sight.past_segments[:, sight.past_segments.shape[1] - (keys - length) :]
+        same = sight.segments[:, :, None] == torch.cat([past, sight.segments], dim=1)[:, None, :]
+        return (same & (distance >= 0) & (distance < self.window))[:, None]
+
+    @staticmethod
+    def parameters_of(shape: ModelShape) -> int:
+        """Queries, keys, values and the output."""
+        return 4 * shape.width**2
+
+
+def _rotated(x: Tensor, positions: Tensor) -> Tensor:
+    """Each pair (i, i + half) of the last dimension turned by its position; the angles are taken in fp64."""
+    half = x.shape[-1] // 2
+    rates = _BASE ** (-torch.arange(half, device=x.device, dtype=torch.float64) / half)
+    angles = positions[:, None] * rates  # (L, half)
+    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+MIXER = Attention

@@ -1,0 +1,102 @@
+"""The Mamba-1 layer (Gu and Dao 2023, arXiv 2312.00752): convolution, selective scan and gate; documents do not mix.
+
+Initial values are those of the paper's code: rates -1 to -N, step sizes spread evenly over the orders of magnitude
+from 0.001 to 0.1.
+"""
+
+import math
+from typing import ClassVar, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainer.layers.mixer import LayerState, Mixer, Sight
+from trainer.ops.selective_scan import selective_scan
+from trainer.shape import ModelShape
+
+_EXPANSION: Final = 2  # inner channels for each of the residual stream
+_TAPS: Final = 4  # of the convolution
+_STEP_SIZES: Final = (1e-3, 1e-1)
+_UNDERFLOW: Final = 110.0  # exp(-110) is 0 in fp32, denormals included
+
+
+class Mamba(Mixer):
+    """The state is the last three inputs of the convolution and the states of the scan."""
+
+    gentle: ClassVar[tuple[str, ...]] = ("step_size",)
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__(shape)
+        inner, rank = _EXPANSION * shape.width, _rank(shape)
+        self.sizes = (rank, shape.states, shape.states)
+        self.input = nn.Linear(shape.width, 2 * inner, bias=False)
+        self.taps = nn.Parameter(torch.empty(_TAPS, inner))  # the first weighs the newest input
+        self.taps_bias = nn.Parameter(torch.zeros(inner))
+        self.selection = nn.Linear(inner, sum(self.sizes), bias=False)
+        self.step_size = nn.Linear(rank, inner)
+        self.log_rates = nn.Parameter(torch.log(torch.arange(1.0, shape.states + 1)).repeat(inner, 1))
+        self.skip = nn.Parameter(torch.ones(inner))
+        self.output = nn.Linear(inner, shape.width, bias=False)
+        nn.init.uniform_(self.taps, -(_TAPS**-0.5), _TAPS**-0.5)
+        nn.init.uniform_(self.step_size.weight, -(rank**-0.5), rank**-0.5)
+        smallest, largest = (math.log(size) for size in _STEP_SIZES)
+        wanted = torch.exp(torch.rand(inner) * (largest - smallest) + smallest)
+        with torch.no_grad():
+            self.step_size.bias.copy_(wanted + torch.log(-torch.expm1(-wanted)))  # the inverse of softplus
+        nn.init.zeros_(self.output.weight)  # a new layer changes nothing
+
+    def initial_state(self, batch: int, device: torch.device) -> LayerState:
+        """Zeros: (B, 3, inner) and (B, inner, N)."""
+        inner = self.output.in_features
+        return {
+            "inputs": torch.zeros(batch, _TAPS - 1, inner, device=device),
+            "scan": torch.zeros(batch, inner, self.log_rates.shape[1], device=device),
+        }
+
+    def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
+        """See Mixer."""
+        u, gate = self.input(x).chunk(2, dim=-1)  # (B, L, inner) each
+        known = torch.cat([state["inputs"].to(u.dtype), u], dim=1)
+        u = functional.silu(self._convolved(known, sight))
+        low, write, read = self.selection(u).split(self.sizes, dim=-1)
+        delta = functional.softplus(self.step_size(low).float())
+        rates = -torch.exp(self.log_rates.float())
+        written, reset_delta = u.float(), delta
+        if not sight.single:
+            # A new document forgets: a step so long that nothing is left, and an input weighed down by as much.
+            begins = ~sight.same_segment(1)[..., None]
+            reset_delta = delta + begins * (_UNDERFLOW / rates.detach().abs().min())
+            written = written * (delta / reset_delta)
+        y, scan = selective_scan(
+            written, reset_delta, rates, write.float(), read.float(), initial_state=state["scan"].float()
+        )
+        y = (y + self.skip * u) * functional.silu(gate)
+        mixed: Tensor = self.output(y.to(x.dtype))
+        return mixed, {"inputs": known[:, known.shape[1] - (_TAPS - 1) :], "scan": scan}
+
+    def _convolved(self, known: Tensor, sight: Sight) -> Tensor:
+        """(B, 3 + L, inner) to (B, L, inner); shifted products are faster here than a depthwise convolution."""
+        length = known.shape[1] - (_TAPS - 1)
+        total = self.taps_bias + self.taps[0] * known[:, _TAPS - 1 :]
+        for back in range(1, _TAPS):
+            earlier = known[:, _TAPS - 1 - back : _TAPS - 1 - back + length]
+            if not sight.single:
+                earlier = earlier * sight.same_segment(back)[..., None]
+            total = total + self.taps[back] * earlier
+        return total
+
+    @staticmethod
+    def parameters_of(shape: ModelShape) -> int:
+        """Input and output; taps, bias, skip and the bias of the step sizes; selection; step sizes; rates."""
+        inner, rank, states = _EXPANSION * shape.width, _rank(shape), shape.states
+        vectors = inner * (_TAPS + 3)
+        return 3 * shape.width * inner + vectors + inner * (rank + 2 * states) + rank * inner + inner * states
+
+
+def _rank(shape: ModelShape) -> int:
+    """Of the step sizes: a sixteenth of the width."""
+    return math.ceil(shape.width / 16)
+
+
+MIXER = Mamba

@@ -1,0 +1,121 @@
+"""Chooses the rung that an operator stands on - native, chunk or ref - and says why; it never fails at import.
+
+native: C on the processor. chunk: torch alone, whole chunks at a time. ref: torch alone, one step at a time.
+A device for which nothing faster exists, and double precision, run on chunk.
+"""
+
+import functools
+import importlib
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from trainer.ops import build
+
+RUNG_VARIABLE = "TRAINER_OPS"
+DENORMALS_VARIABLE = "TRAINER_FLUSH_DENORMALS"
+OPERATORS = ("selective_scan", "wkv6", "ssd")
+
+
+class Rung(StrEnum):
+    """The implementations of an operator, fastest first."""
+
+    NATIVE = "native"
+    CHUNK = "chunk"
+    REF = "ref"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The rung for one operator on the processor, and why it is that one."""
+
+    rung: Rung
+    reason: str
+
+
+class Implementation(Protocol):
+    """What ref.py, chunk.py and cpu.py of an operator offer: plain functions of detached tensors."""
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """(outputs and, where the operator has any, checkpoints)."""
+
+    def backward(self, grad_y: Tensor, grad_final: Tensor, *saved: Tensor) -> tuple[Tensor, ...]:
+        """The gradients of the inputs, in their order; `saved` are the inputs and then the checkpoints."""
+
+
+def choice(operator: str) -> Choice:
+    """The rung for fp32 tensors on the processor.
+
+    Raises:
+        ValueError: TRAINER_OPS names no rung.
+        build.BuildError: TRAINER_OPS asks for native and it cannot be made.
+
+    """
+    environment = tuple(
+        os.environ.get(name, "") for name in (build.INSTRUCTION_SET_VARIABLE, build.CACHE_VARIABLE, "CC")
+    )
+    return _chosen(operator, os.environ.get(RUNG_VARIABLE, ""), environment)
+
+
+@functools.cache
+def _chosen(operator: str, forced: str, environment: tuple[str, ...]) -> Choice:
+    del environment  # only the cache's key: another compiler or instruction set is another answer
+    if forced:
+        try:
+            rung = Rung(forced)
+        except ValueError as error:
+            msg = f"{RUNG_VARIABLE}={forced} is no rung; use native, chunk or ref."
+            raise ValueError(msg) from error
+        if rung is not Rung.NATIVE:
+            return Choice(rung, f"{RUNG_VARIABLE} asks for it")
+    if not build.has_native(operator):
+        return Choice(Rung.CHUNK, "it has no C form; torch's matrix products do its work")
+    try:
+        build.library(operator)
+    except build.BuildError as error:
+        if forced:
+            raise
+        return Choice(Rung.CHUNK, str(error))
+    return Choice(Rung.NATIVE, f"compiled for {build.instruction_set()}")
+
+
+def implementation(operator: str, sample: Tensor) -> Implementation:
+    """The module that computes `operator` on tensors like `sample`."""
+    rung = choice(operator).rung
+    if rung is Rung.NATIVE and (sample.device.type != "cpu" or sample.dtype is not torch.float32):
+        rung = Rung.CHUNK
+    if flushes_denormals():
+        _flush_denormals(torch.get_num_threads())
+    return _module(operator, rung)
+
+
+@functools.cache
+def _module(operator: str, rung: Rung) -> Implementation:
+    file = "cpu" if rung is Rung.NATIVE else rung.value
+    return cast("Implementation", importlib.import_module(f"trainer.ops.{operator}.{file}"))
+
+
+def flushes_denormals() -> bool:
+    """Whether denormal numbers are to be taken for zero: yes, unless TRAINER_FLUSH_DENORMALS is 0."""
+    return os.environ.get(DENORMALS_VARIABLE, "1") != "0"
+
+
+@functools.cache
+def _flush_denormals(threads: int) -> None:
+    """Sets flushing once, here and in torch's pool: vanishing gradients make matrix products 20 times slower."""
+    torch.set_flush_denormal(True)
+    for operator in OPERATORS:
+        if _chosen_quietly(operator) is Rung.NATIVE:
+            build.library(operator).flush_denormals_in_pool(threads)
+            return
+
+
+def _chosen_quietly(operator: str) -> Rung | None:
+    try:
+        return choice(operator).rung
+    except (ValueError, build.BuildError):
+        return None

@@ -1,0 +1,30 @@
+"""Calls a function of a native library with tensors' addresses; shapes and types are the caller's business."""
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from trainer.ops import build
+
+
+def call(
+    operator: str, function: str, tensors: Sequence[Tensor], results: Sequence[Tensor], sizes: Sequence[int]
+) -> None:
+    """Runs `function`; all tensors are contiguous fp32 on the processor, and the results are filled.
+
+    Raises:
+        MemoryError: the library found no room for its scratch.
+
+    """
+    run = getattr(build.library(operator), function)
+    failed = run(
+        (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors)),
+        (ctypes.c_void_p * len(results))(*(tensor.data_ptr() for tensor in results)),
+        (ctypes.c_int64 * len(sizes))(*sizes),
+        ctypes.c_int64(torch.get_num_threads()),
+    )
+    if failed:
+        msg = f"{operator} found no memory for its scratch; use a smaller batch."
+        raise MemoryError(msg)

@@ -1,0 +1,82 @@
+"""Tells torch of an operator: its schema, its kernels by rung, its shapes for tracing and its gradient.
+
+The pair `trainer::name` and `trainer::name_backward` is opaque to torch.compile. Every operator has a gradient for all
+inputs, states included, and gives y, final_state and, where it has any, checkpoints that only its own backward reads.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.ops import loader
+
+_LIBRARY = torch.library.Library("trainer", "FRAGMENT")
+
+Shapes = Callable[..., tuple[Tensor, ...]]
+
+
+def register(name: str, inputs: tuple[str, ...], shapes: Shapes, *, checkpoints: bool) -> Callable[..., Any]:
+    """Defines both operators; returns the forward one.
+
+    Args:
+        name: the folder under trainer/ops.
+        inputs: the tensor arguments' names.
+        shapes: empty outputs for inputs, used while tracing.
+        checkpoints: whether the forward pass returns something for the backward pass as its third output.
+
+    """
+    saved = (*inputs, "checkpoints") if checkpoints else inputs
+    outputs = ", ".join(["Tensor"] * (3 if checkpoints else 2))
+    _LIBRARY.define(f"{name}({', '.join(f'Tensor {part}' for part in inputs)}) -> ({outputs})")
+    arguments = ", ".join(f"Tensor {part}" for part in ("grad_y", "grad_final", *saved))
+    _LIBRARY.define(f"{name}_backward({arguments}) -> ({', '.join(['Tensor'] * len(inputs))})")
+
+    def forward(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return loader.implementation(name, tensors[0]).forward(*tensors)
+
+    def backward(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return loader.implementation(name, tensors[0]).backward(*tensors)
+
+    def shapes_of_gradients(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(
+            torch.empty_like(part, memory_format=torch.contiguous_format) for part in tensors[2 : 2 + len(inputs)]
+        )
+
+    def remember(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs, *output[2:])
+        ctx.outputs = [(part.shape, part.dtype, part.device) for part in output[:2]]
+
+    def gradient(ctx: Any, *above: Tensor | None) -> tuple[Tensor, ...]:
+        given = [
+            torch.zeros(shape, dtype=dtype, device=device) if part is None else part
+            for part, (shape, dtype, device) in zip(above[:2], ctx.outputs, strict=True)
+        ]
+        found = getattr(torch.ops.trainer, f"{name}_backward")(*given, *ctx.saved_tensors)
+        return tuple(found)
+
+    _LIBRARY.impl(name, forward, "CompositeExplicitAutograd")
+    _LIBRARY.impl(f"{name}_backward", backward, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"trainer::{name}", shapes, lib=_LIBRARY)
+    torch.library.register_fake(f"trainer::{name}_backward", shapes_of_gradients, lib=_LIBRARY)
+    torch.library.register_autograd(f"trainer::{name}", gradient, setup_context=remember, lib=_LIBRARY)
+    operator: Callable[..., Any] = getattr(torch.ops.trainer, name).default
+    return operator
+
+
+def working_type(*tensors: Tensor) -> torch.dtype:
+    """Double where any tensor is double, else fp32: states never lose precision to half-precision inputs."""
+    return torch.float64 if any(tensor.dtype is torch.float64 for tensor in tensors) else torch.float32
+
+
+def require(condition: bool, sentence: str) -> None:
+    """Refuses bad shapes before any kernel sees them.
+
+    Raises:
+        ValueError: with `sentence`, where the condition does not hold.
+
+    """
+    if not condition:
+        raise ValueError(sentence)

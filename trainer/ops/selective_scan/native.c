@@ -1,0 +1,188 @@
+/* The selective scan of Mamba-1, forward and backward, with channels side by side in vector lanes; fp32, contiguous.
+ *
+ * The state index is the outer loop and time the inner one, inside chunks of CHUNK steps: one state of LANES channels stays
+ * in a register, all that a chunk needs stays in the first-level cache, and any number of states is the same code. The forward
+ * pass keeps the state before each chunk; the backward pass computes a chunk's states again from it. */
+#include "native.h"
+
+#define CHUNK 32
+
+typedef struct {
+    const float *u, *delta, *a, *b, *c, *initial;
+    int64_t batch, length, channels, states, chunks, blocks, groups;
+} inputs;
+
+INLINE vector rates_of(const inputs *in, int64_t channel, int64_t count, int64_t state, float scale) {
+    vector rates = {0};
+    for (int64_t lane = 0; lane < count; lane++) rates[lane] = in->a[(channel + lane) * in->states + state] * scale;
+    return rates;
+}
+
+INLINE vector state_of(const inputs *in, const float *from, int64_t item, int64_t channel, int64_t count, int64_t state) {
+    vector value = {0};
+    for (int64_t lane = 0; lane < count; lane++)
+        value[lane] = from[(item * in->channels + channel + lane) * in->states + state];
+    return value;
+}
+
+INLINE void put_state(const inputs *in, float *to, vector value, int64_t item, int64_t channel, int64_t count, int64_t state) {
+    for (int64_t lane = 0; lane < count; lane++)
+        to[(item * in->channels + channel + lane) * in->states + state] = value[lane];
+}
+
+static int forward_unit(const inputs *in, int64_t unit, float *y, float *final, float *checkpoints) {
+    const int64_t item = unit / in->blocks, channel = unit % in->blocks * LANES, states = in->states;
+    const int64_t count = smaller(LANES, in->channels - channel);
+    vector *held = vectors(2 * states);
+    if (!held) return 1;
+    vector *rates = held + states, delta[CHUNK], driven[CHUNK], sums[CHUNK];
+    for (int64_t n = 0; n < states; n++) {
+        held[n] = state_of(in, in->initial, item, channel, count, n);
+        rates[n] = rates_of(in, channel, count, n, LOG2_E);
+    }
+    for (int64_t chunk = 0; chunk < in->chunks; chunk++) {
+        const int64_t start = item * in->length + chunk * CHUNK, steps = smaller(CHUNK, in->length - chunk * CHUNK);
+        for (int64_t t = 0; t < steps; t++) {
+            delta[t] = load(in->delta + (start + t) * in->channels + channel, count);
+            driven[t] = delta[t] * load(in->u + (start + t) * in->channels + channel, count);
+            sums[t] = (vector){0};
+        }
+        for (int64_t n = 0; n < states; n++) {
+            const float *b = in->b + start * states + n, *c = in->c + start * states + n;
+            const vector rate = rates[n];
+            vector state = held[n];
+            store(checkpoints + ((item * in->chunks + chunk) * states + n) * in->channels + channel, state, count);
+            for (int64_t t = 0; t < steps; t++) {
+                state = exp2_of(delta[t] * rate) * state + driven[t] * b[t * states];
+                sums[t] += state * c[t * states];
+            }
+            held[n] = state;
+        }
+        for (int64_t t = 0; t < steps; t++) store(y + (start + t) * in->channels + channel, sums[t], count);
+    }
+    for (int64_t n = 0; n < states; n++) put_state(in, final, held[n], item, channel, count, n);
+    free(held);
+    return 0;
+}
+
+typedef struct {
+    const float *y, *final, *checkpoints;          /* given: gradients of the outputs, the states before each chunk */
+    float *u, *delta, *initial;                    /* wanted */
+    float *a_parts, *b_parts, *c_parts;            /* wanted in parts: (batch, D, N), (groups, batch, L, N) twice */
+} gradients;
+
+/* One chunk of one block of channels: adds to the chunk's lane-wise sums of the gradients of b and c. */
+INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, int64_t channel, int64_t chunk,
+                           vector *adjoints, vector *a_sums, vector *b_sums, vector *c_sums) {
+    const int64_t count = smaller(LANES, in->channels - channel), states = in->states;
+    const int64_t start = item * in->length + chunk * CHUNK, steps = smaller(CHUNK, in->length - chunk * CHUNK);
+    vector delta[CHUNK], u[CHUNK], driven[CHUNK], above[CHUNK], delta_sums[CHUNK], driven_sums[CHUNK];
+    vector before[CHUNK], decay[CHUNK];
+    for (int64_t t = 0; t < steps; t++) {
+        const int64_t at = (start + t) * in->channels + channel;
+        delta[t] = load(in->delta + at, count);
+        u[t] = load(in->u + at, count);
+        above[t] = load(g->y + at, count);
+        driven[t] = delta[t] * u[t];
+        delta_sums[t] = driven_sums[t] = (vector){0};
+    }
+    for (int64_t n = 0; n < states; n++) {
+        const float *b = in->b + start * states + n, *c = in->c + start * states + n;
+        const vector rate = rates_of(in, channel, count, n, 1.0f), rate_of_two = rate * LOG2_E;
+        vector state = load(g->checkpoints + ((item * in->chunks + chunk) * states + n) * in->channels + channel, count);
+        for (int64_t t = 0; t < steps; t++) {
+            before[t] = state;
+            decay[t] = exp2_of(delta[t] * rate_of_two);
+            state = decay[t] * state + driven[t] * b[t * states];
+            c_sums[n * CHUNK + t] += above[t] * state;
+        }
+        vector adjoint = adjoints[n], a_sum = a_sums[n];
+        for (int64_t t = steps - 1; t >= 0; t--) {
+            adjoint += above[t] * c[t * states];
+            b_sums[n * CHUNK + t] += adjoint * driven[t];
+            driven_sums[t] += adjoint * b[t * states];
+            adjoint *= decay[t];
+            const vector exponent = adjoint * before[t]; /* the gradient of delta_t * a */
+            delta_sums[t] += exponent * rate;
+            a_sum += exponent * delta[t];
+        }
+        adjoints[n] = adjoint;
+        a_sums[n] = a_sum;
+    }
+    for (int64_t t = 0; t < steps; t++) {
+        const int64_t at = (start + t) * in->channels + channel;
+        store(g->u + at, driven_sums[t] * delta[t], count);
+        store(g->delta + at, driven_sums[t] * u[t] + delta_sums[t], count);
+    }
+}
+
+/* A unit is one sequence and one group of channel blocks; groups depend on the shapes alone. */
+static int backward_unit(const inputs *in, int64_t unit, const gradients *g) {
+    const int64_t item = unit / in->groups, group = unit % in->groups, states = in->states;
+    const int64_t first = group * in->blocks / in->groups, last = (group + 1) * in->blocks / in->groups;
+    const int64_t carried = (last - first) * states, summed = states * CHUNK;
+    vector *memory = vectors(2 * carried + 2 * summed);
+    if (!memory) return 1;
+    vector *adjoints = memory, *a_sums = adjoints + carried, *b_sums = a_sums + carried, *c_sums = b_sums + summed;
+    for (int64_t block = first; block < last; block++)
+        for (int64_t n = 0; n < states; n++)
+            adjoints[(block - first) * states + n] =
+                state_of(in, g->final, item, block * LANES, smaller(LANES, in->channels - block * LANES), n);
+    for (int64_t chunk = in->chunks - 1; chunk >= 0; chunk--) {
+        memset(b_sums, 0, (size_t)(2 * summed) * sizeof(vector));
+        for (int64_t block = first; block < last; block++)
+            backward_chunk(in, g, item, block * LANES, chunk, adjoints + (block - first) * states,
+                           a_sums + (block - first) * states, b_sums, c_sums);
+        const int64_t steps = smaller(CHUNK, in->length - chunk * CHUNK);
+        const int64_t at = ((group * in->batch + item) * in->length + chunk * CHUNK) * states;
+        for (int64_t t = 0; t < steps; t++)
+            for (int64_t n = 0; n < states; n++) {
+                g->b_parts[at + t * states + n] = sum_of_lanes(b_sums[n * CHUNK + t]);
+                g->c_parts[at + t * states + n] = sum_of_lanes(c_sums[n * CHUNK + t]);
+            }
+    }
+    for (int64_t block = first; block < last; block++) {
+        const int64_t channel = block * LANES, count = smaller(LANES, in->channels - channel);
+        for (int64_t n = 0; n < states; n++) {
+            put_state(in, g->initial, adjoints[(block - first) * states + n], item, channel, count, n);
+            put_state(in, g->a_parts, a_sums[(block - first) * states + n], item, channel, count, n);
+        }
+    }
+    free(memory);
+    return 0;
+}
+
+static inputs described(const float *const *tensors, const int64_t *sizes) {
+    inputs in = {.u = tensors[0], .delta = tensors[1], .a = tensors[2], .b = tensors[3], .c = tensors[4]};
+    in.initial = tensors[5];
+    in.batch = sizes[0], in.length = sizes[1], in.channels = sizes[2], in.states = sizes[3];
+    in.chunks = (in.length + CHUNK - 1) / CHUNK;
+    in.blocks = vectors_for(in.channels);
+    in.groups = sizes[4];
+    return in;
+}
+
+/* tensors: u, delta (B, L, D), a (D, N), b, c (B, L, N), initial (B, D, N). sizes: B, L, D, N, groups.
+ * results: y (B, L, D), final (B, D, N), checkpoints (B, chunks, N, D). Returns nonzero when memory is out. */
+int forward(const float *const *tensors, float *const *results, const int64_t *sizes, int64_t threads) {
+    const inputs in = described(tensors, sizes);
+    int failed = 0;
+    (void)threads;
+    FOR_EACH_UNIT(failed, in.batch * in.blocks, threads, forward_unit(&in, unit, results[0], results[1], results[2]))
+    return failed;
+}
+
+/* tensors: as for forward, then the gradients of y and final, and the checkpoints. results: the gradients of u, delta, a, b, c
+ * and initial, then room for the parts of a (B, D, N), of b and of c (groups, B, L, N each). */
+int backward(const float *const *tensors, float *const *results, const int64_t *sizes, int64_t threads) {
+    const inputs in = described(tensors, sizes);
+    const gradients g = {tensors[6], tensors[7], tensors[8], results[0], results[1], results[5],
+                         results[6], results[7], results[8]};
+    int failed = 0;
+    (void)threads;
+    FOR_EACH_UNIT(failed, in.batch * in.groups, threads, backward_unit(&in, unit, &g))
+    sum_parts(results[2], g.a_parts, in.batch, in.channels * in.states);
+    sum_parts(results[3], g.b_parts, in.groups, in.batch * in.length * in.states);
+    sum_parts(results[4], g.c_parts, in.groups, in.batch * in.length * in.states);
+    return failed;
+}
