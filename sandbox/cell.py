@@ -45,6 +45,7 @@ DEFAULTS = {
     "forks": True,  # whether runs may start processes; not where nothing limits their number
     "processes": 0,  # RLIMIT_NPROC of a run; 0 where the user id is shared with others
     "process_cap": 32,  # processes of one run at which the supervisor ends it
+    "file_cap": 0,  # files of one run at which the supervisor ends it; 0 where the workspace limits them itself
     "file_bytes": 16 << 20,
     "open_files": 64,
 }
@@ -140,7 +141,7 @@ class Supervisor:
         directory = os.path.join(self.options["workspace"], run["workspace"])
         os.mkdir(directory)
         kills_before = _oom_kills()
-        execution = Execution(run, zygote, directory, self.options["process_cap"])
+        execution = Execution(run, zygote, directory, self.options["process_cap"], self.options["file_cap"])
         try:
             execution.complete()
         finally:
@@ -180,6 +181,8 @@ def _oom_kills() -> int:
 
 def _empty(directory: str) -> None:
     """Remove everything in a directory, whatever its permissions and however deep: inner folders are first moved up."""
+    with suppress(PermissionError):  # it is another user's, who alone could have closed it
+        os.chmod(directory, 0o700)
     while entries := list(os.scandir(directory)):
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):

@@ -1,8 +1,8 @@
 """A clock that stands still between readings, and the record of what a program asked that has no fixed answer.
 
 `install` patches the modules once, in the zygote; `begin` sets the clock and forgets the record, in each fork.
-It does not make programs deterministic: it makes most of those that are not say so. Addresses, thread
-timing and whatever ctypes reaches stay unseen here; replays with another hash seed and start time reveal those.
+It does not make programs deterministic: it makes most of those that are not say so. What is read behind the
+modules' backs stays unseen here; replays with other seeds, times and cells reveal that.
 """
 
 # patching the standard library means reaching into it, under its own names:
@@ -10,9 +10,11 @@ timing and whatever ctypes reaches stay unseen here; replays with another hash s
 
 from __future__ import annotations
 
+import _thread
 import datetime
 import os
 import random
+import resource
 import sys
 import threading  # imported before the patches: its time-outs must count real time
 import time
@@ -37,7 +39,19 @@ _AUDITED = {
     "socket.__new__": "network",
     "socket.connect": "network",
     "socket.gethostname": "environment",
+    "ctypes.dlopen": "native",
+    "ctypes.dlsym": "native",
+    "ctypes.addressof": "native",
+    "ctypes.string_at": "native",
+    "gc.get_objects": "interpreter",
+    "gc.get_referrers": "interpreter",
+    "gc.get_referents": "interpreter",
 }
+_LESSON = "<lesson>"  # subject.SOURCE_NAME
+# Files whose content is the machine's or the kernel's; one that the code wrote itself is its own affair.
+_KERNEL_FILES = {"/proc": "environment", "/sys": "environment", "/etc": "environment", "/dev/urandom": "entropy",
+                 "/dev/random": "entropy"}  # fmt: skip
+_PATH_EVENTS = frozenset({"open", "os.listdir", "os.scandir"})
 
 
 def begin(start_time: float) -> None:
@@ -56,10 +70,16 @@ def install() -> None:
     sys.addaudithook(_audit)
 
 
-def _audit(event: str, _arguments: tuple[Any, ...]) -> None:
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     taint = _AUDITED.get(event)
     if taint is not None:
         touched.add(taint)
+    elif event in _PATH_EVENTS:
+        path = arguments[0]
+        if type(path) is str and path.startswith(tuple(_KERNEL_FILES)):
+            touched.update(taint for start, taint in _KERNEL_FILES.items() if path.startswith(start))
+    elif event == "builtins.id" and sys._getframe(1).f_code.co_filename == _LESSON:
+        touched.add("address")  # the library's own use of id(), as in copy.deepcopy, shows nobody an address
 
 
 def _read_clock() -> float:
@@ -187,9 +207,17 @@ def _patch_process() -> None:
         notice.__name__ = notice.__qualname__ = function.__name__
         return notice
 
-    for name in ("getpid", "getppid", "getuid", "uname", "cpu_count", "getloadavg"):
+    names = ("getpid", "getppid", "getuid", "getpgrp", "getpgid", "getsid", "uname", "cpu_count", "getloadavg")
+    for name in (*names, "sched_getaffinity", "statvfs"):
         setattr(os, name, noticing(getattr(os, name), "environment"))
+    for name in ("times", "wait3", "wait4"):
+        setattr(os, name, noticing(getattr(os, name), "clock"))
+    resource.getrusage = noticing(resource.getrusage, "clock")
+    for name in ("getallocatedblocks", "getrefcount"):
+        setattr(sys, name, noticing(getattr(sys, name), "interpreter"))
+    sys.modules["_uuid"] = None  # its C code reads the clock and the network card unseen; uuid does without it
     environment = type(os.environ)
     environment.__getitem__ = noticing(environment.__getitem__, "environment")
     environment.__iter__ = noticing(environment.__iter__, "environment")
     threading._start_new_thread = noticing(threading._start_new_thread, "threads")
+    _thread.start_new_thread = _thread.start_new = threading._start_new_thread

@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 
 import channel
+import verdict
 
 TYPE_CHECKING = False  # for checkers alone: typing would cost each start milliseconds and each fork its pages
 if TYPE_CHECKING:
@@ -38,18 +39,19 @@ class OwnerGone(Exception):
 class Execution:
     """One run and what became of it; every attribute is a fact for `verdict`."""
 
-    def __init__(self, run: dict[str, Any], zygote: Any, directory: str, process_cap: int) -> None:
+    def __init__(self, run: dict[str, Any], zygote: Any, directory: str, process_cap: int, file_cap: int = 0) -> None:
         self.run = run
         self.zygote = zygote
         self.directory = directory
         self.process_cap = process_cap
+        self.file_cap = file_cap
         self.nonce = os.urandom(8).hex()
         self.pids = ()  # subject, examiner
         self.exits = {}  # pid -> (wait status, CPU seconds, peak bytes)
         self.own_exits = {}  # those that happened before the supervisor killed anything
         self.steps = []  # what the examiner reported, in order
         self.ended_by = ""  # the last step's name: done, failed or gone
-        self.killed_for = ""  # timeout, oom, output_limit or processes
+        self.killed_for = ""  # timeout, oom, output_limit, processes, files or forgery
         self.output = {"stdout": bytearray(), "stderr": bytearray()}
         self.wall_seconds = 0.0
         self._started = 0.0
@@ -193,7 +195,11 @@ class Execution:
             end = channel.HEADER_BYTES + int.from_bytes(self._reported[: channel.HEADER_BYTES], "big")
             if len(self._reported) < end:
                 return
-            nonce, *step = json.loads(bytes(self._reported[channel.HEADER_BYTES : end]))
+            try:
+                nonce, *step = verdict.understood(bytes(self._reported[channel.HEADER_BYTES : end]), self.run)
+            except ValueError:  # only an exam that reaches behind its own back can do that
+                self.killed_for = self.killed_for or "forgery"
+                return
             del self._reported[:end]
             if nonce == self.nonce:
                 self.steps.append(step)
@@ -212,6 +218,8 @@ class Execution:
                 self.killed_for = self.killed_for or "oom"
             elif count > self.process_cap:
                 self.killed_for = self.killed_for or "processes"
+            elif self.file_cap and _files(self.directory) > self.file_cap:
+                self.killed_for = self.killed_for or "files"
         if used > self.run["cpu_seconds"]:
             self.killed_for = self.killed_for or "timeout"
 
@@ -253,6 +261,15 @@ def _kill_group(pid: int, *, reaped: bool) -> bool:
             kill(pid, signal.SIGKILL)
             found = True
     return found
+
+
+def _files(directory: str) -> int:
+    """How many files and folders the file system of a directory holds; 0 when the run has taken it away."""
+    try:
+        seen = os.statvfs(directory)
+    except OSError:
+        return 0
+    return seen.f_files - seen.f_ffree
 
 
 def _memory_file(job: dict[str, Any]) -> int:

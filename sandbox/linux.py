@@ -35,6 +35,7 @@ _MACHINES = {
             "memfd_create": 319, "kill": 62, "tkill": 200, "tgkill": 234, "rt_sigqueueinfo": 129,
             "rt_tgsigqueueinfo": 297, "prlimit64": 302, "sched_setaffinity": 203, "sched_setscheduler": 144,
             "sched_setparam": 142, "sched_setattr": 314, "fcntl": 72, "ioctl": 16,
+            "sendmsg": 46, "sendmmsg": 307, "mmap": 9,
         },
     ),
     "aarch64": (
@@ -45,20 +46,26 @@ _MACHINES = {
             "memfd_create": 279, "kill": 129, "tkill": 130, "tgkill": 131, "rt_sigqueueinfo": 138,
             "rt_tgsigqueueinfo": 240, "prlimit64": 261, "sched_setaffinity": 122, "sched_setscheduler": 119,
             "sched_setparam": 118, "sched_setattr": 274, "fcntl": 25, "ioctl": 29,
+            "sendmsg": 211, "sendmmsg": 269, "mmap": 222,
         },
     ),
 }  # fmt: skip
 
 _LEADER = 0x7EADBEEF  # stands for the leader's process id in the template; larger than any process id
 
-# Denied outright: a run that cannot leave its process group is killed whole by one killpg.
-_NEVER = ("setsid", "setpgid", "setpriority", "ioprio_set", "pidfd_send_signal", "memfd_create")
+# Denied outright: a run that cannot leave its process group is killed whole by one killpg. Descriptors in flight
+# (unix(7), ETOOMANYREFS) are counted per user: sending some would keep every other cell of the user from forking runs.
+_NEVER = (
+    "setsid", "setpgid", "setpriority", "ioprio_set", "pidfd_send_signal", "memfd_create", "sendmsg", "sendmmsg",
+)  # fmt: skip
 # Allowed only on the run's own leader: zygote, supervisor and examiner share the user id with the code under test.
 _ONLY_ON_ITSELF = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 _ONLY_ON_ITSELF_OR_ZERO = ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
 # fcntl F_SETSIG, F_SETOWN and F_SETOWN_EX, ioctl FIOSETOWN and SIOCSPGRP send any signal to any process of the user;
 # F_SETLK(W), F_OFD_SETLK(W) and F_SETLEASE on the image's files are seen by other cells (isolate(1) closed them).
 _NEVER_WITH_COMMAND = {"fcntl": (6, 7, 8, 10, 15, 37, 38, 1024), "ioctl": (0x8901, 0x8902)}
+# RLIMIT_DATA counts private memory alone, and MADV_DONTNEED hides shared memory from every count but a cgroup's.
+_MAP_TYPE, _MAP_SHARED_TYPES = 0x0F, (1, 3)  # MAP_SHARED, MAP_SHARED_VALIDATE
 
 
 def _prctl(option: int, argument: int) -> None:
@@ -108,7 +115,8 @@ def install_filter(program: bytes) -> None:
 
 
 def fence_template(*, forks: bool) -> bytes:
-    """The filter of a run, to be completed by `fence`: no signals, limits or priorities for others, no new group.
+    """The filter of a run, to be completed by `fence`: no signals, limits or priorities for others, no new group,
+    no shared memory, no descriptors for others.
 
     Without `forks` it allows threads but no further process, for cells whose process count nothing else limits.
     """
@@ -124,6 +132,9 @@ def fence_template(*, forks: bool) -> bytes:
         tests = [step for command in commands for step in (_step(_EQUAL, command, 0, 1), _step(_RETURN, _EPERM))]
         body = [_step(_LOAD, _ARGUMENTS_AT + 8), *tests, _step(_RETURN, _ALLOW)]
         program += [_step(_EQUAL, numbers[name], 0, len(body)), *body]
+    tests = [step for kind in _MAP_SHARED_TYPES for step in (_step(_EQUAL, kind, 0, 1), _step(_RETURN, _EPERM))]
+    body = [_step(_LOAD, _ARGUMENTS_AT + 3 * 8), _step(_AND, _MAP_TYPE), *tests, _step(_RETURN, _ALLOW)]
+    program += [_step(_EQUAL, numbers["mmap"], 0, len(body)), *body]
     if not forks:
         for name in ("fork", "vfork"):
             if name in numbers:

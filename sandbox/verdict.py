@@ -5,6 +5,7 @@ Pure: it starts, kills and reads nothing.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -19,7 +20,46 @@ _KILLED = {
     "oom": ("oom", "MemoryError", "the run used up its memory"),
     "output_limit": ("output_limit", "OutputLimit", "the run wrote more than it may"),
     "processes": ("error", "ProcessLimit", "the run started more processes than it may"),
+    "files": ("error", "FileLimit", "the run made more files than it may"),
+    "forgery": ("error", "Forgery", "what the examiner reported is no report"),
 }
+# What follows the name of each step; the number of a call or check is the first where there is one.
+_STEPS = {
+    "loaded": (),
+    "call": (int, str, str, str, bool),
+    "check": (int, bool, str, str, bool),
+    "failed": (str, str, bool),
+    "done": (list,),
+    "gone": (),
+}
+_NUMBERED = {"call": "calls", "check": "checks"}
+
+
+def understood(content: bytes, run: dict[str, Any]) -> list[Any]:
+    """One line of an examiner's report: its nonce, the step's name, the step. Raises ValueError when it is none.
+
+    Lone surrogates, which no JSON reader takes back, become escapes.
+    """
+    try:
+        line = _plain(json.loads(content))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if type(line) is not list or len(line) < len(("nonce", "step")) or type(line[1]) is not str:
+        raise ValueError("not a step")
+    name, *step = line[1:]
+    if tuple(map(type, step)) != _STEPS.get(name):
+        raise ValueError(f"not a step: {name}")
+    if name in _NUMBERED and not 0 <= step[0] < len(run[_NUMBERED[name]]):
+        raise ValueError(f"no {name} has the number {step[0]}")
+    if name == "done" and not all(type(taint) is str for taint in step[0]):
+        raise ValueError("a taint is a text")
+    return line
+
+
+def _plain(tree: Any) -> Any:
+    if type(tree) is str:
+        return tree.encode("utf-8", "backslashreplace").decode("utf-8")
+    return [_plain(item) for item in tree] if type(tree) is list else tree
 
 
 def result(facts: Any, oom_kills: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ghostd.bundled import cell_version
 from ghostd.errors import SandboxUnavailable
 from ghostd.sandbox.config import SandboxConfig
-from ghostd.sandbox.engine import USER
+from ghostd.sandbox.engine import FILES, USER
 from ghostd.sandbox.pool import WarmPool
 from ghostd.sandbox.process import spawn
 from ghostd.sandbox.runtime import ENVIRONMENT, PYTHON_FLAGS, Runtime, lay_out
@@ -89,6 +89,7 @@ class BubblewrapLauncher:
         options = {
             "leftovers": ["/dev/mqueue", "/dev/shm"],  # noqa: S108 - of the cell alone
             "process_cap": config.pids,
+            "file_cap": FILES,  # bwrap cannot limit the inodes of a tmpfs
             "file_bytes": config.file_mib << 20,
             "open_files": config.open_files,
             "user": _USER_IDS + secrets.randbelow(1 << 24) if as_root else 0,

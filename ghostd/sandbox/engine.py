@@ -15,6 +15,7 @@ from ghostd.errors import SandboxUnavailable
 
 CALL_SECONDS = 60.0
 USER = 65532  # owns nothing in the image or on any usual host
+FILES = 4096  # files and folders in a cell's workspace
 _REMOVING = 409  # HTTP: someone else removes it already
 
 
@@ -118,7 +119,7 @@ class Engine:
                 ],
                 ipc_mode="none",  # no /dev/shm, no System V objects shared with anyone
                 tmpfs={
-                    "/w": f"size={cell.workspace_bytes},nr_inodes=4096,noexec,nosuid,nodev,mode=0700,"
+                    "/w": f"size={cell.workspace_bytes},nr_inodes={FILES},noexec,nosuid,nodev,mode=0700,"
                     f"uid={USER},gid={USER}"
                 },
                 log_config=LogConfig(type="none"),

@@ -1,42 +1,50 @@
-"""The isolating backends; the trusted one promises nothing that is attacked here."""
+"""The isolating backends, one attack in a fresh cell each, and what the host must look like afterwards."""
 
-import pytest
 import pytest_asyncio
 
 from ghostd.core.canonical import decode
 from ghostd.core.evidence import Limits, Run
-from ghostd.sandbox.choose import build, obstacle
-from ghostd.sandbox.config import Backend, SandboxConfig
+from tests.attacks.canaries import Canaries
+from tests.sandboxes import ISOLATING_BACKENDS, started
+
+INNOCENT = Run(code="def f():\n    return 42\n", entry="f", calls=("",))
 
 
-@pytest_asyncio.fixture(
-    scope="session",
-    loop_scope="session",
-    params=[
-        pytest.param(Backend.DOCKER, marks=pytest.mark.docker, id="docker"),
-        pytest.param(Backend.BUBBLEWRAP, marks=pytest.mark.bubblewrap, id="bubblewrap"),
-    ],
-)
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=ISOLATING_BACKENDS)
 async def sandbox(request):
-    config = SandboxConfig(warm_cells=1)
-    problem = await obstacle(request.param, config)
-    if problem:
-        pytest.skip(f"{request.param.value}: {problem}")
-    sandbox = build(request.param, config, "attack-tests")
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+    async with started(request.param) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def canaries(sandbox):
+    """Files, a listening port, kernel settings, mounts, processes and containers of the host, before and after."""
+    with Canaries() as canaries:
+        yield canaries
+        await canaries.assert_unharmed(cells_at_most=2)  # the warm one, and one that is being refilled or removed
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def attack(sandbox):
-    """Run code in a fresh cell; what its `f` returned, or the exit class when it did not return."""
+async def strike(sandbox):
+    """Run an attack in a fresh cell, then innocent code there, which must not notice; the attack's outcome."""
     async with sandbox.cell() as cell:
 
-        async def run(*sources, **limits):
+        async def run(code, *, checks=(), calls=("",), before=(), **limits):
             wide = Limits(**{"wall_seconds": 20.0, "cpu_seconds": 10.0, **limits})
-            outcomes = await cell.run([Run(code=code, entry="f", calls=("",), limits=wide) for code in sources])
-            last = outcomes[-1]
-            return decode(last.calls[0].value) if last.ok else last.exit_class.value
+            attacks = [Run(one, "f", calls, checks, limits=wide) for one in (*before, code)]
+            *outcomes, after = await cell.run([*attacks, INNOCENT])
+            assert after.ok and decode(after.calls[0].value) == 42, after
+            return outcomes[-1]
 
         yield run
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def attack(strike):
+    """As `strike`, but what `f` returned, or the exit class when it did not return."""
+
+    async def run(code, *, before=(), **limits):
+        outcome = await strike(code, before=before, **limits)
+        return decode(outcome.calls[0].value) if outcome.ok else outcome.exit_class.value
+
+    return run
