@@ -27,6 +27,10 @@ bench: $(READY)
 	$(PYTHON) bench/sandbox.py
 	$(PYTHON) bench/teacher_client.py
 	$(PYTHON) bench/export.py
+	$(PYTHON) bench/audit.py
+	$(PYTHON) bench/reverification.py
+	$(PYTHON) bench/dedup.py
+	$(PYTHON) bench/decontamination.py
 	$(PYTHON) bench/campaign.py
 
 soak: $(READY)

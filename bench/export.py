@@ -36,7 +36,11 @@ def measure(count: int, formats: tuple[str, ...]) -> dict[str, object]:
         started = time.perf_counter()
         audit = audit_dataset(out)
         auditing = time.perf_counter() - started
-        if not audit.ok or audit.crystals != count:
+        unsigned = all(problem.endswith("nobody vouches for this dataset.") for problem in audit.checks[0].problems)
+        rest = [
+            check for check in audit.checks if check.name in {"files", "order", "rows", "manifest"} and check.problems
+        ]
+        if not unsigned or rest or audit.crystals != count:
             raise SystemExit(f"the dataset is not whole: {audit.problems}")
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     seconds = report.seconds - making

@@ -6,23 +6,29 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from ghostd.bundled import cell_version
+from ghostd.core.reverification import Image
+from ghostd.cycles.calibration import Calibration
 from ghostd.cycles.curiosity import Curiosity
 from ghostd.cycles.distillation import Distillation
 from ghostd.cycles.export import Export
+from ghostd.cycles.reverification import Reverification
 from ghostd.cycles.verification import Verification
 from ghostd.daemon.handlers import Handlers
 from ghostd.daemon.health import DaemonState, DataDirectoryLock, write_state
 from ghostd.daemon.lifecycle import Daemon
 from ghostd.daemon.queue import Queue
 from ghostd.db.calls import Calls
+from ghostd.db.heads import Heads
 from ghostd.db.store import PostgresStore, open_store
+from ghostd.errors import ConfigurationError
 from ghostd.export.versions import DatasetVersions
-from ghostd.ports import Sandbox
+from ghostd.ports import Sandbox, Teacher
 from ghostd.sandbox.choose import choose_sandbox
 from ghostd.sandbox.owner import this_process
 from ghostd.settings import Settings
 from ghostd.teacher.client import OpenAITeacher
-from ghostd.teacher.config import TeacherConfig
+from ghostd.teacher.config import BudgetConfig, TeacherConfig
 from ghostd.teacher.discover import Discovered, discover
 from ghostd.verify.pipeline import Verifier
 
@@ -57,6 +63,11 @@ async def opened_store(settings: Settings, *, exclusive: bool = False) -> AsyncI
         await store.close()
 
 
+def ledger_of(settings: Settings, store: PostgresStore) -> Heads:
+    """The store's ledger with the key that signs it, which is in the data directory wherever the store is."""
+    return Heads(store.engine, settings.data_dir, SystemClock())
+
+
 async def choose_teacher(settings: Settings, store: PostgresStore) -> ChosenTeacher:
     """The configured endpoint, else one that answers on a usual port, else the built-in textbook teacher."""
     config = settings.teacher
@@ -88,6 +99,45 @@ def _textbook(settings: Settings, config: TeacherConfig, calls: Calls, found: Di
     )
     teacher = OpenAITeacher(config, calls, app=create_app(settings.textbook), name="textbook")
     return ChosenTeacher(teacher, sentence, is_textbook=True)
+
+
+def choose_corroborator(settings: Settings, store: PostgresStore, chosen: ChosenTeacher) -> ChosenTeacher | None:
+    """The second teacher, if one is set: at an endpoint of its own, or another model at the teacher's.
+
+    Raises ConfigurationError when it would have to share the built-in textbook's.
+    """
+    config = settings.corroborator
+    if not config.is_another:
+        return None
+    if not config.base_url and chosen.is_textbook:
+        raise ConfigurationError(
+            "corroborator.model is set, but the teacher is the built-in textbook, which has no other model; "
+            "set corroborator.base_url"
+        )
+    budget = settings.teacher.budget if config.budget == BudgetConfig() else config.budget
+    if not config.base_url:
+        key = config.api_key or settings.teacher.api_key
+        config = config.model_copy(update={"base_url": chosen.teacher.base_url, "api_key": key})
+    what = "solutions and exams" if config.exams else "solutions"
+    sentence = f"corroborator: {config.model or 'the model'} at {config.base_url} writes independent {what}"
+    teacher = OpenAITeacher(config, store.calls.capped(budget.caps()))
+    return ChosenTeacher(teacher, f"{sentence} (corroborator.base_url and corroborator.model)", is_textbook=False)
+
+
+def calibration_of(settings: Settings, store: PostgresStore, verifier: Verifier) -> Calibration:
+    """The cycle that measures the verifier; its teachers are textbooks that err on purpose, in this process."""
+    from ghostd.textbook.planting import Planter
+
+    @asynccontextmanager
+    async def teach(app: object, seed: int) -> AsyncIterator[Teacher]:
+        config = TeacherConfig(model="textbook", licence=_TEXTBOOK_LICENCE, seed=seed)
+        teacher = OpenAITeacher(config, store.calibration_calls, app=app, name="textbook")
+        try:  # `start` would look for an endpoint and a model; both are here
+            yield teacher
+        finally:
+            await teacher.close()
+
+    return Calibration(verifier, Planter(teach), store, store, SystemClock(), settings.calibration)
 
 
 @asynccontextmanager
@@ -127,8 +177,13 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
         tell(chosen.sentence)
         stack.push_async_callback(chosen.teacher.close)
         await chosen.teacher.start()
+        second = choose_corroborator(settings, store, chosen)
+        if second is not None:
+            tell(second.sentence)
+            stack.push_async_callback(second.teacher.close)
+            await second.teacher.start()
         sandbox = await stack.enter_async_context(
-            opened_sandbox(settings, trusted_teacher=chosen.is_textbook, say=tell)
+            opened_sandbox(settings, trusted_teacher=chosen.is_textbook and second is None, say=tell)
         )
         verifier = Verifier(sandbox, settings.verification)
         stack.push_async_callback(verifier.close)
@@ -136,8 +191,17 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
         await queue.open()
         stack.push_async_callback(queue.close)
         state.teacher, state.sandbox = chosen.teacher.name, sandbox.backend
+        image = Image(sandbox.backend, sandbox.image_id, cell_version())
         state.store = "embedded" if store.embedded else "external"
-        distillation = Distillation(chosen.teacher, store, store, queue, settings.distillation)
+        distillation = Distillation(
+            chosen.teacher,
+            store,
+            store,
+            queue,
+            settings.distillation,
+            corroborator=second.teacher if second else None,
+            examines=settings.corroborator.exams,
+        )
         handlers = Handlers(
             curiosity=Curiosity(chosen.teacher, store, store, store, settings.curiosity),
             distillation=distillation,
@@ -145,16 +209,19 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
                 verifier,
                 store,
                 store,
-                store,
-                store,
                 distillation,
                 clock,
                 chosen.teacher.licence,
-                settings.reverification,
             ),
+            reverification=Reverification(verifier, store, store, image, clock, settings.reverification),
             export=Export(
-                DatasetVersions(store, store, settings.data_dir / "datasets", settings.export), store, settings.versions
+                DatasetVersions(
+                    store, store, settings.data_dir / "datasets", settings.export, ledger_of(settings, store)
+                ),
+                store,
+                settings.versions,
             ),
+            calibration=calibration_of(settings, store, verifier),
             store=store,
             agenda=store,
             sandbox=sandbox,

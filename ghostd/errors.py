@@ -3,7 +3,8 @@
     GhostdError
     ├── ConfigurationError      exit 2
     ├── StoreError              exit 3
-    │   └── StoreUnavailable
+    │   ├── StoreUnavailable
+    │   └── LedgerAltered
     ├── TeacherError            exit 4
     │   ├── TeacherUnavailable
     │   ├── TeacherRejected
@@ -16,6 +17,7 @@
     ├── NotRunning              exit 8
     ├── ExportError             exit 9
     └── VerificationFailed      exit 10
+        └── CrystallisationPaused
 
 The docstring is the default message. A message is one sentence that says what is wrong and what mends it.
 What *failed* is a value (a verdict, a rejected attempt); what could not be *run* is one of these exceptions.
@@ -45,6 +47,10 @@ class StoreError(GhostdError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be reached; check database.url or leave it out to use the embedded Postgres."""
+
+
+class LedgerAltered(StoreError):
+    """The ledger is not the one whose head was signed; `ghostd ledger check` names what differs."""
 
 
 class TeacherError(GhostdError):
@@ -107,3 +113,7 @@ class VerificationFailed(GhostdError):
     """The crystal did not verify again."""
 
     exit_code = 10
+
+
+class CrystallisationPaused(VerificationFailed):
+    """Calibration found the verifier fooled, so crystallisation pauses; `ghostd calibration` shows how to go on."""

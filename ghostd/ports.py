@@ -1,15 +1,19 @@
 """What the cycles need from the world: Protocols only, implemented by the adapters, wired in `app`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from ghostd.core.calibration import Alarm, Order, Planted, Tally
 from ghostd.core.concept import Concept, Domain
 from ghostd.core.crystal import Crystal, Grade, Stage, Verdict
 from ghostd.core.evidence import Evidence, Outcome, Place, Run
 from ghostd.core.frontier import Candidate, Choice
-from ghostd.core.lesson import Exam, Failure, Lesson
+from ghostd.core.ledger import Tree
+from ghostd.core.lesson import Exam, Failure, Lesson, Solution
+from ghostd.core.reverification import Due, Judgement, Policy, Revocation, Standing
+from ghostd.core.signed import SignedHead
 
 T = TypeVar("T")
 
@@ -41,6 +45,10 @@ class Teacher(Protocol):
     async def write_lesson(self, concept: Concept) -> Reply[Lesson]: ...
 
     async def write_exam(self, concept: Concept, repair_round: int = 0) -> Reply[Exam]: ...
+
+    async def write_solution(self, concept: Concept, asked_before: int = 0) -> Reply[Solution]:
+        """Code from the statement and signature alone; `asked_before` counts the solutions that could not be used."""
+        ...
 
     async def repair_lesson(
         self, concept: Concept, lesson: Lesson, failure: Failure, repair_round: int
@@ -205,13 +213,25 @@ class Archive(Protocol):
         """By id or unique prefix; raises NotFound."""
         ...
 
-    async def due_for_reverification(self, limit: int, older_than_seconds: float) -> list[str]: ...
-
-    async def record_reverification(self, crystal_id: str, verdict: Verdict) -> None: ...
-
-    async def revoke(self, crystal_id: str, reason: str) -> bool:
-        """Append the revocation to the ledger; False when it was revoked before."""
+    async def standings(self, policy: Policy, pool: int) -> list[Standing]:
+        """Believed crystals that may be due, for each possible reason at most `pool`, the longest unchecked first."""
         ...
+
+    async def record_reverification(
+        self, crystal_id: str, verdict: Verdict, judgement: Judgement | None = None, due: Due | None = None
+    ) -> tuple[str, ...]:
+        """Keep what a replay said and what follows from it, in one transaction; the ids that were revoked for it."""
+        ...
+
+    async def postpone(self, crystal_ids: Sequence[str]) -> None:
+        """Note that replays of these crystals broke their cells while others did not."""
+        ...
+
+    async def revoke(self, crystal_id: str, reason: str, revoked_by: str = "") -> tuple[str, ...]:
+        """Withdraw the crystal and everything made of it; the ids that this call withdrew. Raises NotFound."""
+        ...
+
+    async def revocation(self, crystal_id: str) -> Revocation | None: ...
 
 
 class Datasets(Protocol):
@@ -226,14 +246,61 @@ class Datasets(Protocol):
         ...
 
 
+Teachers = tuple[Teacher, Teacher]  # of the lessons and exams, and of the independent solutions
+Solve = Callable[[int], Awaitable[Solution | None]]
+"""An independent solution of one concept, or None when there is none; the argument counts those asked for before."""
+
+
+class SignedLog(Protocol):
+    """The append-only log and the key that vouches for it."""
+
+    async def leaf_indices(self, crystal_ids: Sequence[str]) -> dict[str, int]:
+        """Where each crystal's leaf stands; one without a leaf is left out."""
+        ...
+
+    async def signed_head(self) -> tuple[SignedHead, Tree]:
+        """The head over all leaves, and their tree. Raises LedgerAltered rather than sign another history."""
+        ...
+
+    async def sign(self, statement: str) -> bytes:
+        """The signature of the key that signed the newest head."""
+        ...
+
+
 class Verifier(Protocol):
     """The ladder. Raises SandboxUnavailable; everything else is a verdict."""
 
-    async def verify(self, concept: Concept, lesson: Lesson, exam: Exam) -> Verdict: ...
+    async def verify(self, concept: Concept, lesson: Lesson, exam: Exam, solve: Solve | None = None) -> Verdict:
+        """Climb. `solve` is asked only when all below `corroborated` was climbed; what it raises is raised here."""
+        ...
 
     async def replay(self, crystal: Crystal) -> Verdict:
         """Run a crystal's exercises, exam and claims again and compare with what it recorded."""
         ...
+
+
+class Planter(Protocol):
+    """Items of known truth and, for each kind, who teaches it."""
+
+    def plant(self, order: Order) -> list[Planted]: ...
+
+    def teachers(self, kinds: Sequence[str], seed: int) -> AbstractAsyncContextManager[Mapping[str, Teachers]]: ...
+
+
+class Calibrations(Protocol):
+    """What calibration found, and its alarm: at most one is open, and what was found before it counts no more."""
+
+    async def calibration_due(self, every_seconds: float, first_after_seconds: float) -> bool: ...
+
+    async def record_calibration(self, run_id: int, tallies: Sequence[Tally]) -> None: ...
+
+    async def calibration_window(self, window_seconds: float) -> tuple[Tally, ...]: ...
+
+    async def calibration_alarm(self) -> Alarm | None: ...
+
+    async def raise_calibration_alarm(self, reason: str) -> bool: ...
+
+    async def clear_calibration_alarm(self, cleared_by: str) -> bool: ...
 
 
 class Jobs(Protocol):

@@ -10,18 +10,25 @@ from platformdirs import site_config_path, user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ghostd.cycles.config import CuriosityConfig, DistillationConfig, ReverificationConfig, VersionsConfig
+from ghostd.cycles.config import (
+    CalibrationConfig,
+    CuriosityConfig,
+    DistillationConfig,
+    ReverificationConfig,
+    VersionsConfig,
+)
 from ghostd.daemon.config import DaemonConfig
 from ghostd.db.config import StoreConfig
 from ghostd.errors import ConfigurationError
 from ghostd.export.config import ExportConfig
 from ghostd.sandbox.config import SandboxConfig
-from ghostd.teacher.config import TeacherConfig
+from ghostd.teacher.config import CorroboratorConfig, TeacherConfig
 from ghostd.textbook.config import TextbookConfig
 from ghostd.verify.config import VerificationConfig
 
 _CREDENTIALS = {  # systemd credential -> where it belongs
     "ghostd_teacher_api_key": ("teacher", "api_key"),
+    "ghostd_corroborator_api_key": ("corroborator", "api_key"),
     "ghostd_database_url": ("database", "url"),
 }
 
@@ -57,6 +64,7 @@ class Settings(BaseSettings):
     """Where ghostd keeps everything."""
     log: LogConfig = LogConfig()
     teacher: TeacherConfig = TeacherConfig()
+    corroborator: CorroboratorConfig = CorroboratorConfig()
     textbook: TextbookConfig = TextbookConfig()
     database: StoreConfig = StoreConfig()
     sandbox: SandboxConfig = SandboxConfig()
@@ -64,6 +72,7 @@ class Settings(BaseSettings):
     curiosity: CuriosityConfig = CuriosityConfig()
     distillation: DistillationConfig = DistillationConfig()
     reverification: ReverificationConfig = ReverificationConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
     export: ExportConfig = ExportConfig()
     versions: VersionsConfig = VersionsConfig()
     daemon: DaemonConfig = DaemonConfig()

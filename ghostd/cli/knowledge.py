@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ghostd.cli.common import ConfigOption, DataDirOption, JsonOption, print_json, run, settings_for
+from ghostd.cli.explain import print_rungs, rung_documents
+from ghostd.cli.standing import describe_standing, standing_of
 from ghostd.errors import VerificationFailed
 
 if TYPE_CHECKING:
     from ghostd.core.crystal import Crystal, Verdict
+    from ghostd.core.evidence import Evidence
+    from ghostd.core.explanation import RungAccount
     from ghostd.settings import Settings
 
 CrystalArgument = Annotated[str, typer.Argument(help="Crystal id, a unique beginning of it, or domain/concept.")]
@@ -54,20 +58,27 @@ def show(
     data_dir: DataDirOption = None,
 ) -> None:
     """Show a crystal: explanation, code, results, claims, and the evidence it rests on."""
+    from ghostd.core.explanation import explain
+
     settings = settings_for(context, config, data_dir)
-    found, evidence = run(_show(settings, crystal))
+    found, evidence, standing = run(_show(settings, crystal))
+    accounts = explain(evidence)
     if as_json:
-        print_json({**_document(found), "evidence": evidence})
+        print_json({**_document(found), "evidence": rung_documents(accounts), "standing": standing})
     else:
-        _print(found, evidence)
+        typer.echo(describe_standing(standing))
+        _print(found, accounts)
+        typer.echo(f"sandbox image: {', '.join(dict.fromkeys(one.place.image_id for one in evidence))}")
+        typer.echo("ledger: leaf {leaf} of {size}".format_map(standing["ledger"]))
 
 
-async def _show(settings: "Settings", crystal: str) -> "tuple[Crystal, list[dict[str, Any]]]":
+async def _show(settings: "Settings", crystal: str) -> "tuple[Crystal, list[Evidence], dict[str, Any]]":
     from ghostd.app import opened_store
 
     async with opened_store(settings) as store:
         found = await store.get(crystal)
-        return found, await store.evidence_summary(found.id)
+        standing = {**await standing_of(store, found.id), "ledger": await store.ledger_place(found.id)}
+        return found, await store.evidence_of(found.id), standing
 
 
 def verify(
@@ -126,7 +137,7 @@ def _document(crystal: "Crystal") -> dict[str, Any]:
     return {**asdict(crystal), "grade": crystal.grade.label, "slug": crystal.concept.slug}
 
 
-def _print(crystal: "Crystal", evidence: list[dict[str, Any]]) -> None:
+def _print(crystal: "Crystal", accounts: "tuple[RungAccount, ...]") -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
@@ -155,9 +166,22 @@ def _print(crystal: "Crystal", evidence: list[dict[str, Any]]) -> None:
     for checked in crystal.claims:
         claims.add_row(escape(checked.claim.text), checked.status)
     console.print(claims)
-    table = Table("rung", "executions", "for", "against", "image", title="Evidence", title_justify="left")
-    for row in evidence:
-        table.add_row(
-            row["rung"], str(row["executions"]), str(row["supports"]), str(row["against"]), row["image_id"][:19]
-        )
-    console.print(table)
+    if crystal.properties:
+        laws = Table("law of the exam", "status", title="Laws", title_justify="left")
+        for checked in crystal.properties:
+            laws.add_row(escape(checked.claim.check), checked.status)
+        console.print(laws)
+    print_rungs(console, accounts)
+    console.print(_witness(crystal), highlight=False, markup=False)
+
+
+def _witness(crystal: "Crystal") -> str:
+    """What an independent solution said of the crystal."""
+    found = crystal.corroboration
+    if found is None:
+        return "independent solution: none was compared"
+    another = "the teacher itself, in another call" if found.solution.teacher == crystal.teacher else "another teacher"
+    return (
+        f"independent solution: by {found.solution.teacher} ({another}), which agreed on {found.agreed} of "
+        f"{found.compared} argument lists"
+    )

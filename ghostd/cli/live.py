@@ -26,6 +26,8 @@ def render(document: dict[str, Any]) -> RenderableType:
     return Group(
         head,
         _growth(knowledge),
+        _rungs(knowledge),
+        _calibration(knowledge["calibration"]),
         Columns([_waterfall(knowledge), _rejections(knowledge)], padding=(0, 3)),
         _domains(knowledge),
     )
@@ -44,12 +46,41 @@ def _head(daemon: dict[str, Any], data_dir: str) -> RenderableType:
 
 def _growth(knowledge: dict[str, Any]) -> RenderableType:
     spend = knowledge["spend"]
+    revoked = f", {knowledge['revoked']} revoked" if knowledge["revoked"] else ""
     return Text(
-        f"{knowledge['crystals']} crystals  (+{knowledge['crystals_last_5_minutes']} in 5 min, "
+        f"{knowledge['crystals']} crystals{revoked}  (+{knowledge['crystals_last_5_minutes']} in 5 min, "
         f"+{knowledge['crystals_last_day']} in 24 h)   {knowledge['attempts']} attempts   "
         f"{knowledge['executions']} executions   {spend['calls']} calls, {spend['tokens']} tokens, "
         f"cost {spend['cost']:.4f}",
         style="bold",
+    )
+
+
+def _rungs(knowledge: dict[str, Any]) -> RenderableType:
+    """One line: what the median lesson cost on each rung."""
+    rungs = knowledge["rungs"]
+    if not rungs:
+        return Text("")
+    words = [f"{one['rung']} {1000 * one['cpu_seconds']:.0f} ms" for one in rungs]
+    lessons = max(one["lessons"] for one in rungs)
+    return Text(f"CPU of a lesson (median of {lessons}): {', '.join(words)}")
+
+
+def _calibration(figures: dict[str, Any]) -> RenderableType:
+    """One line: how often the verifier was fooled; three red ones while crystallisation pauses for it."""
+    if figures["paused"]:
+        return Text(
+            f"CRYSTALLISATION PAUSES {_ago(figures['paused_at']).removeprefix('up ')} h: {figures['paused']}.\n"
+            "Lessons wait and nothing is lost. `ghostd calibration` shows by what it was fooled;\n"
+            "a good `ghostd calibration run` ends the pause, and so does `ghostd calibration --resume`.",
+            style="bold red",
+        )
+    if not figures["false_planted"]:
+        return Text("calibration: none yet (`ghostd calibration run`)", style="dim")
+    return Text(
+        f"calibration: {figures['false_accepted']} of {figures['false_planted']} false items accepted "
+        f"(at most {figures['false_accept_bound']:.2%}), "
+        f"{figures['true_accepted']} of {figures['true_planted']} true ones"
     )
 
 

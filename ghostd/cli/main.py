@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from ghostd.cli import admin, dataset, knowledge, observe, serve_teacher, start, stop
+from ghostd.cli import (
+    admin,
+    audit,
+    calibration,
+    dataset,
+    explain,
+    knowledge,
+    ledger,
+    observe,
+    revoke,
+    serve_teacher,
+    start,
+    stop,
+)
 from ghostd.errors import GhostdError
 
 _EPILOG = (
@@ -26,6 +39,8 @@ app = typer.Typer(
 config_app = typer.Typer(help="Settings.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
 teacher_app = typer.Typer(help="The built-in textbook teacher.", no_args_is_help=True)
+app.add_typer(calibration.app, name="calibration")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(config_app, name="config")
 app.add_typer(db_app, name="db")
 app.add_typer(teacher_app, name="teacher")
@@ -35,8 +50,12 @@ app.command("stop")(stop.stop)
 app.command("status")(observe.status)
 app.command("doctor")(observe.doctor)
 app.command("export")(dataset.export)
+app.command("audit")(audit.audit)
+app.command("datasets")(revoke.datasets)
+app.command("revoke")(revoke.revoke)
 app.command("search")(knowledge.search)
 app.command("show")(knowledge.show)
+app.command("why")(explain.why)
 app.command("verify")(knowledge.verify)
 config_app.command("show")(admin.config_show)
 db_app.command("upgrade")(admin.db_upgrade)

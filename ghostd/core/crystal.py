@@ -5,7 +5,7 @@ from enum import IntEnum, StrEnum
 
 from ghostd.core.concept import Concept
 from ghostd.core.evidence import Evidence
-from ghostd.core.lesson import Claim, Exam, Failure, Lesson
+from ghostd.core.lesson import Claim, Exam, Failure, Lesson, Solution
 
 
 class Grade(IntEnum):
@@ -64,6 +64,15 @@ class SolvedExercise:
 
 
 @dataclass(frozen=True, slots=True)
+class Corroboration:
+    """An independent solution that the lesson's code was compared with."""
+
+    solution: Solution
+    agreed: int  # argument lists on which both gave the same value
+    compared: int  # on which both gave a value
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The ladder's decision over the evidence of one attempt."""
 
@@ -77,6 +86,8 @@ class Verdict:
     quality: float = 0.0  # 0..1, see core.quality
     mutants_killed: int = 0
     mutants_total: int = 0  # non-equivalent ones
+    properties: tuple[CheckedClaim, ...] = ()  # the exam's laws, as text and check alike
+    corroboration: Corroboration | None = None  # None when no solution was compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,9 @@ class Crystal:
     exercises: tuple[SolvedExercise, ...]
     teacher: str  # model name at its endpoint
     teacher_licence: str = ""  # as the settings name it; exports repeat it
-    created_at: float = 0.0  # seconds since the epoch; not part of any hash
+    created_at: float = 0.0  # seconds since the epoch; not part of the two hashes above
+    properties: tuple[CheckedClaim, ...] = ()  # the exam's laws and what execution said of them
+    corroboration: Corroboration | None = None  # None below the grade `corroborated`
 
     def log_context(self) -> dict[str, str]:
         """The fields that identify the crystal in a log line."""

@@ -36,7 +36,8 @@ def verification_hash(content: str, exam: Exam, evidence: Sequence[Evidence], gr
     changed, dropped or added unseen.
     """
     proof = [[one.rung, one.purpose, one.run_key, one.result_hash, one.supports] for one in evidence]
-    return digest([VERIFICATION_SCHEMA, content, list(exam.checks), proof, grade.label])
+    asked = [list(exam.checks), list(exam.properties)] if exam.properties else list(exam.checks)
+    return digest([VERIFICATION_SCHEMA, content, asked, proof, grade.label])
 
 
 def crystallise(  # noqa: PLR0917 - the parts of a record, in the record's order
@@ -57,4 +58,6 @@ def crystallise(  # noqa: PLR0917 - the parts of a record, in the record's order
         teacher=teacher,
         teacher_licence=licence,
         created_at=now,
+        properties=verdict.properties,
+        corroboration=verdict.corroboration if verdict.grade >= Grade.CORROBORATED else None,
     )

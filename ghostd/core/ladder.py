@@ -18,15 +18,17 @@ _STOPPED = {
 }
 _EXCEPTIONS = {"EarlyExit": "early_exit", "NotCanonical": "not_canonical"}
 _CHANCE = frozenset({"clock", "random", "entropy", "environment"})
-_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+_ADDRESS = re.compile(r'(?<!"int":")(?<!"int":"-)0x[0-9a-f]{6,}')  # a large integer's canonical form is no address
 _PASSED = {  # the failing rung -> the last stage that was passed, the grade that it leaves
     "static": (Stage.PARSED, Grade.NONE),
     "executed": (Stage.PARSED, Grade.NONE),
     "reproducible": (Stage.EXECUTED, Grade.EXECUTED),
     "tested": (Stage.REPRODUCIBLE, Grade.REPRODUCIBLE),
     "audited": (Stage.REPRODUCIBLE, Grade.REPRODUCIBLE),
+    "corroborated": (Stage.TESTED, Grade.TESTED),
 }
-_REFUTING = ("executed.", "tested.exam_failed", "tested.claims_refuted", "audited.")
+_REFUTING = ("executed.", "tested.exam_failed", "tested.property_failed", "tested.claims_refuted", "audited.")
+_CONTESTED = "corroborated.disagreement"
 _FLAKY = ("reproducible.", "static.nondeterminism")
 
 
@@ -38,6 +40,17 @@ class Replay:
     result_hash: str
     outcome: Outcome
     cell_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the lesson's code and an independent solution made of one argument list."""
+
+    arguments: str
+    lesson: str  # canonical value, or the exception
+    solution: str  # likewise
+    agrees: bool | None  # None: one of them gave no value, so the list may lie outside the domain
+    rough: bool = False  # generated and with a float in it, where rounding alone may decide a boundary
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,7 @@ def judge_replays(first: Replay, replays: Sequence[Replay]) -> Failure | None:
     differing = [one for one in replays if one.result_hash != first.result_hash]
     if not differing:
         return None
-    agreeing = {one.cell_id for one in (first, *replays) if one.result_hash == first.result_hash}
+    agreeing = [one for one in (first, *replays) if one.result_hash == first.result_hash]
     classes = [_difference_class(first, one, agreeing) for one in differing]
     # An unrepeatable program also differs under every other variation; the simplest explanation stands.
     for name in ("time", "address", "random", "hash-order", "clock", "environment", "place"):
@@ -145,15 +158,63 @@ def judge_claims(claims: Sequence[CheckedClaim]) -> Failure | None:
     return failure("tested.claims_refuted", f"these claims do not hold:\n{listing}")
 
 
-def conclude(reason: Failure | None, minimum: Grade = Grade.TESTED) -> Conclusion:
-    """The verdict's head. `reason` is the first failure on the way up, None when all rungs were climbed.
+def judge_properties(properties: Sequence[CheckedClaim]) -> Failure | None:
+    """Whether every law of the exam holds, as far as it can be checked."""
+    broken = [one for one in properties if one.status == "refuted"]
+    if not broken:
+        return None
+    listing = "\n".join(f"- {one.claim.check} [{one.result}]" for one in broken)
+    return failure("tested.property_failed", f"the code breaks these laws of its exam:\n{listing}")
+
+
+def judge_solution(outcome: Outcome, arguments: Sequence[str]) -> Failure | None:
+    """Whether an independent solution may bear witness: it answers the exercises, and leaves nothing to chance.
+
+    `arguments` are the exercises' argument lists, which were called first. Running out of time later, on some
+    generated argument list, is no defect of a slow but plain method.
+    """
+    taints = sorted(set(outcome.taints) & _CHANCE)
+    if taints:
+        return failure("corroborated.solution_broken", "the solution uses: " + ", ".join(taints))
+    answered = [bool(call.value) for call in outcome.calls[: len(arguments)]]
+    if len(answered) == len(arguments) and all(answered):
+        return None
+    found = judge_execution(outcome, arguments)
+    return failure("corroborated.solution_broken", found.artifact if found else _trouble(outcome))
+
+
+def judge_corroboration(comparisons: Sequence[Comparison], minimum: int) -> Failure | None:
+    """Whether lesson and solution agree on at least `minimum` argument lists and differ on none.
+
+    A difference is never outvoted by agreement, however many lists agree; a single rough one is put down to
+    rounding, two are not.
+    """
+    different = [one for one in comparisons if one.agrees is False]
+    if len(different) > 1 or any(not one.rough for one in different):
+        first = min(different, key=lambda one: one.rough)
+        told = f"arguments: ({first.arguments})\nthe lesson's code: {first.lesson}\na solution written independently"
+        return failure(_CONTESTED, f"{told}: {first.solution}\nThe statement decides which of them is wrong.")
+    agreed = sum(one.agrees is True for one in comparisons)
+    if agreed < minimum:
+        told = f"lesson and solution could be compared on {agreed} argument lists, {minimum} are needed"
+        return failure("corroborated.too_few_inputs", told)
+    return None
+
+
+def conclude(reason: Failure | None, minimum: Grade = Grade.TESTED, climbed: Grade = Grade.TESTED) -> Conclusion:
+    """The verdict's head. `reason` is the first failure on the way up, None when nothing spoke against `climbed`.
 
     A failure that says nothing against the lesson (a weak exam) still leaves the grade below it; that is
-    enough when `minimum` asks for no more. What refutes or is flaky is never kept, at any grade.
+    enough when `minimum` asks for no more. What refutes or is flaky is never kept, at any grade, nor what an
+    independent solution contradicts: that falls below `tested`, because its exam may share the error.
     """
+    if reason is None and climbed < minimum:
+        reason = failure("corroborated.no_solution", "no independent solution was compared with the lesson's code")
     if reason is None:
-        return Conclusion(VerdictKind.VERIFIED, Grade.TESTED, Stage.TESTED, None)
+        return Conclusion(VerdictKind.VERIFIED, climbed, Stage.TESTED, None)
     reached, grade = _PASSED[reason.rung]
+    if reason.reason == _CONTESTED:
+        return Conclusion(VerdictKind.INCONCLUSIVE, Grade.REPRODUCIBLE, reached, reason)
     if reason.reason.startswith(_FLAKY):
         return Conclusion(VerdictKind.FLAKY, grade, reached, reason)
     if reason.reason.startswith(_REFUTING):
@@ -163,19 +224,22 @@ def conclude(reason: Failure | None, minimum: Grade = Grade.TESTED) -> Conclusio
     return Conclusion(VerdictKind.INCONCLUSIVE, grade, reached, reason)
 
 
-def _difference_class(first: Replay, other: Replay, agreeing_cells: set[str]) -> str:
+def _difference_class(first: Replay, other: Replay, agreeing: Sequence[Replay]) -> str:
     if other.outcome.exit_class is ExitClass.TIMEOUT:
         return "time"
     if any(_ADDRESS.search(call.value + call.exception) for call in other.outcome.calls):
         return "address"
-    if other.cell_id not in agreeing_cells:
+    if other.cell_id not in {one.cell_id for one in agreeing}:
         return "place"
-    changed = [
-        name
-        for name, field in (("hash-order", "hash_seed"), ("clock", "start_time"), ("environment", "workspace"))
-        if getattr(first.variation, field) != getattr(other.variation, field)
-    ]
-    return changed[0] if len(changed) == 1 else "unexplained" if changed else "random"
+    changed = _changed_factors(first, other)
+    harmless = {name for one in agreeing for name in _changed_factors(first, one)}
+    suspects = [name for name in changed if len(changed) == 1 or name not in harmless]
+    return suspects[0] if len(suspects) == 1 else "unexplained" if changed else "random"
+
+
+def _changed_factors(first: Replay, other: Replay) -> list[str]:
+    factors = (("hash-order", "hash_seed"), ("clock", "start_time"), ("environment", "workspace"))
+    return [name for name, field in factors if getattr(first.variation, field) != getattr(other.variation, field)]
 
 
 def _first_difference(first: Outcome, other: Outcome) -> str:

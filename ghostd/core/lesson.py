@@ -35,6 +35,15 @@ class Exam:
     """Checks written from the statement alone, by a call that never saw the lesson's code."""
 
     checks: tuple[str, ...] = ()  # each a snippet with at least one assert about the entry function
+    properties: tuple[str, ...] = ()  # each asserts a law over the signature's parameters, which are bound for it
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Code written from the statement alone, by a call that saw neither the lesson nor the exam."""
+
+    code: str
+    teacher: str = ""  # model that wrote it
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,33 @@ class DistillationConfig(BaseModel):
 
 
 class ReverificationConfig(BaseModel):
-    """How old crystals are checked again."""
+    """How stored crystals are checked again. A changed sandbox or a failed sibling makes one due at once."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     after_days: float = Field(7.0, gt=0)
     """Age of the last check at which a crystal is due."""
-    batch: int = Field(20, ge=1)
-    """Crystals to check in one run."""
+    risky_after_days: float = Field(2.0, gt=0)
+    """The same for one that was verified weakly, or whose teacher failed repeatedly in its domain."""
+    batch: int = Field(20, ge=1, le=1000)
+    """Crystals to check in one run; daemon.reverify_every_seconds is the time between runs."""
+    run_seconds: float = Field(300.0, gt=0)
+    """After so long a run begins no further replay, so that new lessons find cells; what is left stays due."""
+
+
+class CalibrationConfig(BaseModel):
+    """How often the verifier is tested with items of known truth, and when it is believed no more."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items_per_day: int = Field(60, ge=0)
+    """Planted each day, most of them false; 0 turns the daily sample off."""
+    at_once: int = Field(2, ge=1)
+    """Items of the daily sample in the pipeline at once; few, so that it does not hold up learning."""
+    window_days: float = Field(30.0, gt=0)
+    """Runs within this time are judged together."""
+    false_accept_bound: float = Field(0.01, gt=0, lt=1)
+    """Share of false items that may be accepted; crystallisation pauses when it is shown to be more."""
 
 
 class VersionsConfig(BaseModel):

@@ -3,9 +3,10 @@
 import asyncio
 from dataclasses import dataclass
 
+from ghostd.core.concept import Concept
 from ghostd.core.crystal import VerdictKind
 from ghostd.core.frontier import select
-from ghostd.core.lesson import Exam, Failure, Lesson
+from ghostd.core.lesson import Exam, Failure, Lesson, Solution
 from ghostd.cycles.config import DistillationConfig
 from ghostd.log import logger
 from ghostd.ports import Agenda, AttemptRecord, Jobs, Reply, Store, Teacher
@@ -17,7 +18,11 @@ _WEAK_EXAM = (  # failures that say nothing against the lesson: the exam is aske
     "tested.stub_accepted",
     "tested.mutants_survived",
     "tested.too_few_mutants",
+    "corroborated.too_few_inputs",
+    "corroborated.no_solution",
+    "corroborated.solution_broken",
 )
+_CONTESTED = "corroborated.disagreement"  # lesson and exam agree with each other alone: either may be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class Distillation:
     agenda: Agenda
     jobs: Jobs
     config: DistillationConfig
+    corroborator: Teacher | None = None  # writes the independent solutions; None: the teacher, in a call of its own
+    examines: bool = False  # whether the corroborator writes the exams too
 
     async def choose(self) -> int:
         """Schedule the most promising open concepts, as many as there is room for; how many were scheduled."""
@@ -48,7 +55,7 @@ class Distillation:
         if attempt.lesson is not None:  # answered before a crash
             await self._hand_over(attempt)
             return
-        lesson, exam = await asyncio.gather(self.teacher.write_lesson(concept), self.teacher.write_exam(concept))
+        lesson, exam = await asyncio.gather(self.teacher.write_lesson(concept), self._examiner.write_exam(concept))
         await self._record(attempt, lesson, exam)
 
     async def repair(self, attempt: AttemptRecord, failure: Failure) -> None:
@@ -60,17 +67,38 @@ class Distillation:
         if repaired.lesson is not None:  # answered before a crash
             await self._hand_over(repaired)
         elif failure.reason.startswith(_WEAK_EXAM):
-            exam = await self.teacher.write_exam(concept, repair_round)
+            exam = await self._examiner.write_exam(concept, repair_round)
             await self._record(repaired, Reply(attempt.lesson), exam)
+        elif failure.reason == _CONTESTED:
+            lesson, exam = await asyncio.gather(
+                self.teacher.repair_lesson(concept, attempt.lesson, failure, repair_round),
+                self._examiner.write_exam(concept, repair_round),
+            )
+            await self._record(repaired, lesson, exam)
         else:
             lesson = await self.teacher.repair_lesson(concept, attempt.lesson, failure, repair_round)
             await self._record(repaired, lesson, Reply(attempt.exam))
+
+    async def solve(self, concept: Concept, asked_before: int) -> Solution | None:
+        """An independent solution: from the statement alone, by another call or another teacher.
+
+        Every repair of a lesson meets the same one again, because the call is cached: to ask until one agrees would
+        outvote it.
+        """
+        reply = await (self.corroborator or self.teacher).write_solution(concept, asked_before)
+        if reply.value is None:
+            _log.info("solution.missing", problem=reply.problem, **concept.log_context())
+        return reply.value
 
     async def abandon(self, attempt: AttemptRecord, failure: Failure) -> None:
         """Close an attempt that cannot be brought to its end; nothing happens when it has ended."""
         if await self.store.reject(attempt.id, attempt.stage, VerdictKind.INCONCLUSIVE, failure, ()):
             await self.agenda.mark(attempt.concept.slug, "failed")
             _log.info("lesson.rejected", reason=failure.reason, **attempt.concept.log_context())
+
+    @property
+    def _examiner(self) -> Teacher:
+        return self.corroborator if self.corroborator is not None and self.examines else self.teacher
 
     async def _record(self, attempt: AttemptRecord, lesson: Reply[Lesson], exam: Reply[Exam]) -> None:
         if lesson.value is not None and exam.value is not None:

@@ -1,16 +1,14 @@
-"""Verification: lesson to verdict to crystal; repairs what failed, and checks old crystals again."""
+"""Verification: lesson to verdict to crystal; it has what failed repaired, and checks nothing twice."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from ghostd.core.crystal import Crystal, Stage, Verdict, VerdictKind
+from ghostd.core.crystal import Verdict, VerdictKind
 from ghostd.core.identity import crystallise
 from ghostd.core.lesson import Failure
-from ghostd.cycles.config import ReverificationConfig
 from ghostd.cycles.distillation import Distillation
-from ghostd.cycles.run import journalled
-from ghostd.errors import SandboxUnavailable
 from ghostd.log import logger
-from ghostd.ports import Agenda, Archive, AttemptRecord, Clock, Journal, Store, Verifier
+from ghostd.ports import Agenda, AttemptRecord, Clock, Store, Verifier
 
 _log = logger("verification")
 
@@ -22,44 +20,22 @@ class Verification:
     verifier: Verifier
     store: Store
     agenda: Agenda
-    archive: Archive
-    journal: Journal
     distillation: Distillation
     clock: Clock
     licence: str
-    config: ReverificationConfig
 
     async def verify(self, attempt: AttemptRecord) -> None:
-        """Bring one attempt to its end. Raises SandboxUnavailable; the job is then retried."""
+        """Bring one attempt to its end. Raises SandboxUnavailable, TeacherUnavailable, TeacherRejected or
+        BudgetExceeded; the job is then retried, and finds a solution that was paid for in the call ledger.
+        """
         if attempt.verdict or attempt.lesson is None or attempt.exam is None:
             return  # finished by someone else, or never parsed
-        verdict = await self.verifier.verify(attempt.concept, attempt.lesson, attempt.exam)
+        solve = partial(self.distillation.solve, attempt.concept)
+        verdict = await self.verifier.verify(attempt.concept, attempt.lesson, attempt.exam, solve)
         if verdict.kind is VerdictKind.VERIFIED:
             await self._store(attempt, verdict)
         else:
             await self._reject(attempt, verdict)
-
-    async def reverify(self) -> dict[str, int]:
-        """Replay the crystals that are due; a crystal that no longer holds is revoked.
-
-        One that breaks its cell is left for the next time. Raises SandboxUnavailable when every one did.
-        """
-        due = await self.archive.due_for_reverification(self.config.batch, self.config.after_days * 86_400)
-        if not due:
-            return {}
-        async with journalled(self.journal, "verification", f"{len(due)} crystals due for a replay") as run:
-            counts = {"replayed": 0, "revoked": 0, "postponed": 0}
-            for crystal_id in due:
-                try:
-                    counts["revoked"] += await self._replay(await self.archive.get(crystal_id))
-                    counts["replayed"] += 1
-                except SandboxUnavailable as outage:
-                    counts["postponed"] += 1
-                    _log.warning("replay.postponed", crystal=crystal_id[:12], reason=str(outage))
-                    if counts["postponed"] == len(due):
-                        raise
-            await self.journal.finish_run(run, "ok", counts, "scheduled re-verification")
-        return counts
 
     async def _store(self, attempt: AttemptRecord, verdict: Verdict) -> None:
         if attempt.lesson is None or attempt.exam is None:
@@ -76,21 +52,14 @@ class Verification:
         failure = verdict.failure or Failure("verification", "unexplained")
         if not await self.store.reject(attempt.id, verdict.reached, verdict.kind, failure, verdict.evidence):
             return
-        _log.info("lesson.rejected", reason=failure.reason, round=attempt.repair_round, **attempt.concept.log_context())
+        _log.info(
+            "lesson.rejected",
+            attempt=attempt.id,
+            reason=failure.reason,
+            round=attempt.repair_round,
+            **attempt.concept.log_context(),
+        )
         if attempt.repair_round < self.distillation.config.repairs:
             await self.distillation.jobs.defer("repair", f"repair:{attempt.id}", attempt_id=attempt.id)
         else:
             await self.agenda.mark(attempt.concept.slug, "failed")
-
-    async def _replay(self, crystal: Crystal) -> bool:
-        verdict = await self.verifier.replay(crystal)
-        if verdict.kind is not VerdictKind.VERIFIED:
-            verdict = await self.verifier.replay(
-                crystal
-            )  # a crowded machine may fail a replay; it does not do so twice
-        await self.archive.record_reverification(crystal.id, verdict)
-        if verdict.kind in {VerdictKind.VERIFIED, VerdictKind.INCONCLUSIVE}:
-            return False
-        reason = verdict.failure.reason if verdict.failure else Stage.EXECUTED.value
-        _log.warning("crystal.revoked", reason=reason, **crystal.log_context())
-        return await self.archive.revoke(crystal.id, reason)

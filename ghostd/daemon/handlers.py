@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from ghostd.core.evidence import Run
 from ghostd.core.lesson import Failure
+from ghostd.cycles.calibration import Calibration
 from ghostd.cycles.curiosity import Curiosity
 from ghostd.cycles.distillation import Distillation
 from ghostd.cycles.export import Export
+from ghostd.cycles.reverification import Reverification
 from ghostd.cycles.verification import Verification
 from ghostd.daemon.config import DaemonConfig
 from ghostd.daemon.queue import Queue, Task
@@ -25,7 +27,9 @@ class Handlers:
     curiosity: Curiosity
     distillation: Distillation
     verification: Verification
+    reverification: Reverification
     export: Export
+    calibration: Calibration
     store: Store
     agenda: Agenda
     sandbox: Sandbox
@@ -38,8 +42,9 @@ class Handlers:
             {
                 "explore": Task(self._explore, "housekeeping"),
                 "choose": Task(self.distillation.choose, "housekeeping"),
-                "reverify": Task(self.verification.reverify, "reverification"),
+                "reverify": Task(self.reverification.reverify, "reverification"),
                 "export": Task(self.export.export_if_due, "export"),
+                "calibrate": Task(self.calibration.calibrate_if_due, "calibration"),
                 "sweep": Task(self.sweep, "housekeeping"),
                 "distil": Task(self.distillation.distil, "teacher"),
                 "repair": Task(self._repair, "teacher"),
@@ -56,6 +61,7 @@ class Handlers:
                 "sandbox": self.config.sandbox_workers,
                 "reverification": 1,
                 "export": 1,
+                "calibration": 1,
                 "housekeeping": 2,
             }
         )
@@ -85,6 +91,7 @@ class Handlers:
             await self.distillation.repair(attempt, attempt.failure)
 
     async def _verify(self, attempt_id: int) -> None:
+        await self.calibration.require_trust()
         await self.verification.verify(await self.store.load_attempt(attempt_id))
 
     async def _give_up(self, task: str, arguments: Mapping[str, str | int], error: Exception) -> bool:

@@ -21,6 +21,7 @@ class Schedule:
             "choose": config.choose_every_seconds,
             "reverify": config.reverify_every_seconds,
             "export": config.export_every_seconds,
+            "calibrate": config.calibrate_every_seconds,
             "sweep": config.sweep_every_seconds,
         }
         for task, seconds in intervals.items():

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ghostd.core.concept import Concept, slugify
-from ghostd.core.dedup import Known, Sketch, decide, normalise, sketch
+from ghostd.core.dedup import Known, Sketch, concept_sketch, concept_text, decide_concept
 from ghostd.db import sketches
 from ghostd.db.models.concepts import concept_edges, concepts, domains
 from ghostd.db.repository import Lock, Repository, take
@@ -30,7 +30,9 @@ class Admissions(Repository):
 
     async def admit_concepts(self, concepts: Sequence[Concept], reason: str) -> list[Admission]:
         """Add those that are new, in order; one answer per proposal. Missing domains are added as well."""
-        sketched = [sketch(concept_text(concept)) for concept in concepts]  # before the lock: it is the costly part
+        sketched = [
+            concept_sketch(concept_text(one.title, one.statement)) for one in concepts
+        ]  # before the lock: it is the costly part
         async with self._database.transaction() as connection:
             await take(connection, Lock.ADMISSION)
             taken = await _taken_slugs(connection, concepts)
@@ -40,11 +42,6 @@ class Admissions(Repository):
                 await _insert(connection, [concept for concept, _ in admitted], reason)
                 await sketches.remember(connection, "concept", [(one.slug, drawn) for one, drawn in admitted])
         return admissions
-
-
-def concept_text(concept: Concept) -> str:
-    """What two concepts are compared by."""
-    return normalise(f"{concept.title}\n{concept.statement}")
 
 
 def _decide(
@@ -60,7 +57,7 @@ def _decide(
             continue
         beside = {index for band in drawn.bands for index in by_band[band]}
         fresh = [Known(admitted[index][0].slug, admitted[index][1].text) for index in sorted(beside)]
-        decision = decide(drawn.text, [*known, *fresh])
+        decision = decide_concept(drawn.text, [*known, *fresh])
         if not decision.duplicate_of:
             for band in drawn.bands:
                 by_band[band].append(len(admitted))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ghostd.core.concept import Concept
 from ghostd.core.crystal import Crystal, Stage, Verdict, VerdictKind
-from ghostd.core.dedup import decide, normalise, normalise_code, sketch
+from ghostd.core.dedup import lesson_sketch
 from ghostd.core.evidence import Evidence
 from ghostd.core.lesson import Exam, Failure, Lesson
 from ghostd.db import evidence, ledger, sketches
@@ -20,9 +20,11 @@ from ghostd.db.models.attempts import DUPLICATE, attempts
 from ghostd.db.models.concepts import concepts
 from ghostd.db.models.crystals import crystals, revocations
 from ghostd.db.repository import Lock, Repository, seconds, take
+from ghostd.db.reverifications import begin_standing
 from ghostd.errors import NotFound
 from ghostd.ports import AttemptRecord
 
+_LONGEST_NUMBER = 18  # digits of an attempt's number
 _OWNER = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -65,6 +67,17 @@ class Attempts(Repository):
             row = (await connection.execute(_selection().where(attempts.c.id == attempt_id))).one_or_none()
         if row is None:
             raise NotFound(f"there is no attempt {attempt_id}")
+        return _record(row)
+
+    async def find_attempt(self, name: str) -> AttemptRecord:
+        """The attempt of that number, or the newest one of the concept with that slug. Raises NotFound."""
+        if name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER:
+            return await self.load_attempt(int(name))
+        statement = _selection().where(concepts.c.slug == name).order_by(attempts.c.id.desc()).limit(1)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no attempt {name}; name its number, or a concept as domain/concept")
         return _record(row)
 
     async def stranded_attempts(self, older_than_seconds: float) -> list[int]:
@@ -121,8 +134,7 @@ class Attempts(Repository):
         False when the attempt was finished before, and when a crystal that says the same stands already: then the
         attempt is finished as a duplicate. Raises NotFound for an unknown attempt.
         """
-        text = f"{normalise(crystal.lesson.explanation)} {normalise_code(crystal.lesson.code)}"
-        drawn = sketch(text)
+        drawn = lesson_sketch(crystal.lesson.explanation, crystal.lesson.code)  # before the lock: it is costly
         mutants = {"mutants_killed": verdict.mutants_killed, "mutants_total": verdict.mutants_total}
         async with self._database.transaction() as connection:
             concept_id = await _lock_open(connection, attempt_id)
@@ -130,10 +142,9 @@ class Attempts(Repository):
                 return False
             await evidence.record(connection, verdict.evidence, attempt_id=attempt_id)
             await take(connection, Lock.CRYSTALS)
-            twin = await _standing(connection, crystal.id, concept_id)
-            if not twin:
-                near = await sketches.near(connection, "crystal", [drawn])
-                twin = decide(text, near[0]).duplicate_of
+            twin = await _standing(connection, crystal.id, concept_id) or await sketches.repeated_lesson(
+                connection, drawn
+            )
             if twin:
                 why = {
                     "rung": Stage.NOVEL.value,
@@ -146,10 +157,11 @@ class Attempts(Repository):
                 await _touch(connection, concept_id, DUPLICATE, unless="crystal")
                 return False
             await insert_crystal(connection, crystal, concept_id, attempt_id)
-            await sketches.remember(connection, "crystal", [(crystal.id, drawn)])
+            await begin_standing(connection, crystal, verdict)
+            await sketches.remember_lesson(connection, crystal.id, drawn)
             await _finish(connection, attempt_id, Stage.STORED, verdict.kind.value, mutants)
             await _touch(connection, concept_id, "crystal")
-            await ledger.append_crystal(connection, crystal.id, crystal.verification_hash)
+            await ledger.append_crystal(connection, crystal)
             return True
 
 

@@ -17,6 +17,7 @@ from ghostd.db.repository import Lock, Repository, take
 from ghostd.errors import BudgetExceeded
 
 _NO_CAPS = Caps()
+_KEY = ("day", "purpose")  # of a row of spending
 _COLUMNS = {
     "id": "bigint",
     "status": "text",
@@ -56,19 +57,20 @@ _SETTLE = text(
 class Calls(Repository):
     """Implements the teacher's CallStore."""
 
-    def __init__(self, database: Database, caps: Caps = _NO_CAPS) -> None:
+    def __init__(self, database: Database, caps: Caps = _NO_CAPS, purpose: str = "learning") -> None:
         super().__init__(database)
         self._caps = caps
+        self._purpose = purpose
 
     def capped(self, caps: Caps) -> "Calls":
         """The same calls under these caps."""
-        return Calls(self._database, caps)
+        return Calls(self._database, caps, self._purpose)
 
     async def find(self, keys: Sequence[str]) -> dict[str, CachedAnswer]:
         """The newest answer with status 'ok' for each key that has one."""
         statement = (
             select(*llm_calls.c["key", "id", "answer", "prompt_tokens", "completion_tokens"])
-            .where(llm_calls.c.key.in_(list(keys)), llm_calls.c.status == "ok")
+            .where(llm_calls.c.key.in_(list(keys)), llm_calls.c.status == "ok", llm_calls.c.purpose == self._purpose)
             .ext(distinct_on(llm_calls.c.key))
             .order_by(llm_calls.c.key, llm_calls.c.id.desc())
         )
@@ -87,6 +89,7 @@ class Calls(Repository):
             {
                 "key": call.key,
                 "kind": call.kind,
+                "purpose": self._purpose,
                 "model": call.model,
                 "base_url": call.base_url,
                 "request": call.request_json,
@@ -99,7 +102,7 @@ class Calls(Repository):
         async with self._database.transaction() as connection:
             if self._caps != _NO_CAPS:
                 await take(connection, Lock.BUDGET)
-                reason = refuse(await _spent(connection), total_of(calls), self._caps)
+                reason = refuse(await _spent(connection, self._purpose), total_of(calls), self._caps)
                 if reason:
                     raise BudgetExceeded(reason)
             statement = insert(llm_calls).returning(llm_calls.c.id, sort_by_parameter_order=True)
@@ -108,6 +111,7 @@ class Calls(Repository):
                 connection,
                 {
                     "day": (await connection.execute(select(_today()))).scalar_one(),
+                    "purpose": self._purpose,
                     "calls": len(calls),
                     "prompt_tokens": sum(call.prompt_tokens_estimated for call in calls),
                     "completion_tokens": sum(call.completion_tokens_estimated for call in calls),
@@ -127,12 +131,13 @@ class Calls(Repository):
             columns[name] = [escape(value) for value in columns[name]]
         async with self._database.transaction() as connection:
             for row in (await connection.execute(_SETTLE, columns)).mappings().all():
-                await _book(connection, {**row, "calls": 0})
+                await _book(connection, {**row, "purpose": self._purpose, "calls": 0})
 
     async def spend_by_day(self) -> list[dict[str, Any]]:
         """Calls, tokens and money per UTC day, the oldest first; unsettled calls count with their estimates."""
         async with self._database.transaction() as connection:
-            rows = await connection.execute(select(spending).order_by(spending.c.day))
+            own = select(spending).where(spending.c.purpose == self._purpose)
+            rows = await connection.execute(own.order_by(spending.c.day))
             return [{**row, "day": row["day"].isoformat(), "cost": float(row["cost"])} for row in rows.mappings()]
 
     async def spend(self) -> dict[str, Any]:
@@ -142,7 +147,9 @@ class Calls(Repository):
             for name in ("calls", "prompt_tokens", "completion_tokens", "cost")
         ]
         async with self._database.transaction() as connection:
-            calls, prompt, completion, cost = (await connection.execute(select(*sums))).one()
+            calls, prompt, completion, cost = (
+                await connection.execute(select(*sums).where(spending.c.purpose == self._purpose))
+            ).one()
         return {
             "calls": int(calls),
             "prompt_tokens": int(prompt),
@@ -158,13 +165,14 @@ def _today() -> Any:
 
 async def _book(connection: AsyncConnection, figures: dict[str, Any]) -> None:
     statement = upsert(spending).values(figures)
-    added = {name: spending.c[name] + statement.excluded[name] for name in figures if name != "day"}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["day"], set_=added))
+    added = {name: spending.c[name] + statement.excluded[name] for name in figures if name not in _KEY}
+    await connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=added))
 
 
-async def _spent(connection: AsyncConnection) -> Spent:
+async def _spent(connection: AsyncConnection, purpose: str) -> Spent:
     tokens = spending.c.prompt_tokens + spending.c.completion_tokens
-    rows = (await connection.execute(select(spending.c.day, tokens.label("tokens"), spending.c.cost))).all()
+    own = select(spending.c.day, tokens.label("tokens"), spending.c.cost).where(spending.c.purpose == purpose)
+    rows = (await connection.execute(own)).all()
     today: dt.date = (await connection.execute(select(_today()))).scalar_one()
     by_day = {row.day: Amount(row.tokens, float(row.cost)) for row in rows}
     return Spent(by_day.get(today, Amount()), sum(by_day.values(), Amount()))

@@ -1,37 +1,25 @@
-"""Crystals: stored once, read in many ways, revoked but never changed."""
+"""Crystals: stored once, read in many ways and never changed; `reverifications` and `revocation` judge them."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ghostd.core.crystal import Crystal, Grade, Verdict, VerdictKind
+from ghostd.core.crystal import Crystal, Grade, VerdictKind
 from ghostd.core.evidence import Evidence
-from ghostd.db import evidence, ledger, sketches
+from ghostd.db import evidence
 from ghostd.db.documents import crystal_document, crystal_from
-from ghostd.db.models.attempts import evidence as evidence_table
-from ghostd.db.models.attempts import places
 from ghostd.db.models.concepts import concepts
-from ghostd.db.models.crystals import claims, crystals, lineage, reverifications, revocations
-from ghostd.db.repository import Lock, Repository, seconds, take
+from ghostd.db.models.crystals import claims, crystals, reverifications, revocations
+from ghostd.db.models.crystals import ledger as ledger_table
+from ghostd.db.repository import Repository
 from ghostd.errors import NotFound
 
 _BATCH = 500  # crystals in memory while streaming
 _SHORTEST_PREFIX = 4  # of an id
 _HEX = frozenset("0123456789abcdef")
-
-_DESCENDANTS = text(
-    """
-    WITH RECURSIVE down(id) AS (
-        SELECT child_id FROM lineage WHERE parent_id = :id
-        UNION SELECT lineage.child_id FROM lineage JOIN down ON lineage.parent_id = down.id
-    )
-    SELECT down.id FROM down ORDER BY down.id
-    """
-)
 
 
 async def insert_crystal(connection: AsyncConnection, crystal: Crystal, concept_id: int, attempt_id: int) -> None:
@@ -67,7 +55,7 @@ async def insert_crystal(connection: AsyncConnection, crystal: Crystal, concept_
 
 
 class Archive(Repository):
-    """The crystals' share of ports.Store, and ports.Archive."""
+    """The crystals' share of ports.Store and ports.Archive."""
 
     async def crystals(
         self, min_grade: Grade = Grade.TESTED, domain: str = "", include_revoked: bool = False
@@ -142,26 +130,15 @@ class Archive(Repository):
             attempt_id = await connection.scalar(select(crystals.c.attempt_id).where(crystals.c.id == crystal_id))
             return await evidence.load(connection, attempt_id=attempt_id) if attempt_id is not None else []
 
-    async def evidence_summary(self, crystal_id: str) -> list[dict[str, Any]]:
-        """Per rung and image: how many executions, and how many of them speak for and against the crystal."""
-        table = evidence_table
-        statement = (
-            select(
-                table.c.rung,
-                func.count().label("executions"),
-                func.count().filter(table.c.supports).label("supports"),
-                func.count().filter(~table.c.supports).label("against"),
-                places.c.backend,
-                places.c.image_id,
-            )
-            .join(places, places.c.id == table.c.place_id)
-            .join(crystals, or_(crystals.c.attempt_id == table.c.attempt_id, crystals.c.id == table.c.crystal_id))
-            .where(crystals.c.id == crystal_id)
-            .group_by(table.c.rung, places.c.backend, places.c.image_id)
-            .order_by(func.min(table.c.id))
+    async def ledger_place(self, crystal_id: str) -> dict[str, int]:
+        """Where the crystal stands in the append-only log: its `leaf`, from 0, and the log's `size`."""
+        leaf = select(ledger_table.c.leaf_index).where(
+            ledger_table.c.kind == "crystal", ledger_table.c.subject == crystal_id
         )
+        size = select(func.count()).select_from(ledger_table)
         async with self._database.transaction() as connection:
-            return [dict(row) for row in (await connection.execute(statement)).mappings()]
+            place = (await connection.execute(select(leaf.scalar_subquery(), size.scalar_subquery()))).one()
+        return {"leaf": int(place[0]), "size": int(place[1])}
 
     async def refuted_claims(self, crystal_id: str) -> list[tuple[str, str, str]]:
         """(text, check, result) of the claims that execution refuted: labelled negatives, never knowledge."""
@@ -172,63 +149,6 @@ class Archive(Repository):
         )
         async with self._database.transaction() as connection:
             return [(row.text, row.expression, row.result) for row in await connection.execute(statement)]
-
-    async def due_for_reverification(self, limit: int, older_than_seconds: float) -> list[str]:
-        """Believed crystals whose last check is that old, the longest unchecked first."""
-        checked = (
-            select(func.max(reverifications.c.created_at))
-            .where(reverifications.c.crystal_id == crystals.c.id)
-            .scalar_subquery()
-        )
-        last = func.greatest(crystals.c.created_at, checked)  # greatest() skips nulls
-        statement = (
-            select(crystals.c.id)
-            .where(_believed(), last <= func.now() - seconds(older_than_seconds))
-            .order_by(last, crystals.c.id)
-            .limit(limit)
-        )
-        async with self._database.transaction() as connection:
-            return list((await connection.scalars(statement)).all())
-
-    async def record_reverification(self, crystal_id: str, verdict: Verdict) -> None:
-        """Keep what a replay said, and its evidence."""
-        failure = verdict.failure
-        detail = {"rung": failure.rung, "reason": failure.reason, "artifact": failure.artifact} if failure else {}
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                insert(reverifications).values(crystal_id=crystal_id, verdict=verdict.kind.value, detail=detail)
-            )
-            await evidence.record(connection, verdict.evidence, crystal_id=crystal_id)
-
-    async def record_lineage(self, child_id: str, parent_ids: list[str], kind: str) -> None:
-        """Note which crystals a composite is made of."""
-        rows = [{"child_id": child_id, "parent_id": parent, "kind": kind} for parent in parent_ids]
-        if rows:
-            async with self._database.transaction() as connection:
-                await connection.execute(upsert(lineage).on_conflict_do_nothing(), rows)
-
-    async def revoke(self, crystal_id: str, reason: str) -> bool:
-        """Withdraw the crystal and everything made of it, each with a leaf in the ledger.
-
-        False when it was revoked before. Raises NotFound.
-        """
-        async with self._database.transaction() as connection:
-            await take(connection, Lock.CRYSTALS)
-            if await connection.scalar(select(crystals.c.id).where(crystals.c.id == crystal_id)) is None:
-                raise NotFound(f"there is no crystal {crystal_id}; `ghostd search` finds what there is")
-            revoked = await _revoke(connection, crystal_id, reason)
-            for descendant in (await connection.scalars(_DESCENDANTS, {"id": crystal_id})).all():
-                await _revoke(connection, descendant, f"made of {crystal_id}, which was revoked: {reason}")
-            return revoked
-
-
-async def _revoke(connection: AsyncConnection, crystal_id: str, reason: str) -> bool:
-    statement = upsert(revocations).values(crystal_id=crystal_id, reason=reason).on_conflict_do_nothing()
-    if await connection.scalar(statement.returning(revocations.c.crystal_id)) is None:
-        return False
-    await sketches.forget(connection, "crystal", crystal_id)
-    await ledger.append_revocation(connection, crystal_id, reason)
-    return True
 
 
 def _named(name: str) -> Select[Any]:

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ghostd.core.concept import Concept
-from ghostd.core.crystal import CheckedClaim, Crystal, Grade, SolvedExercise
-from ghostd.core.lesson import Claim, Exam, Exercise, Lesson
+from ghostd.core.crystal import CheckedClaim, Corroboration, Crystal, Grade, SolvedExercise
+from ghostd.core.lesson import Claim, Exam, Exercise, Lesson, Solution
 
 Document = dict[str, Any]
 
@@ -32,7 +32,7 @@ def exam_document(exam: Exam) -> Document:
 
 def exam_from(document: Document) -> Exam:
     """The inverse of `exam_document`."""
-    return Exam(tuple(document["checks"]))
+    return Exam(tuple(document["checks"]), tuple(document.get("properties", ())))
 
 
 def concept_from(document: Document) -> Concept:
@@ -61,9 +61,19 @@ def crystal_from(document: Document) -> Crystal:
             "lesson": lesson_from(document["lesson"]),
             "exam": exam_from(document["exam"]),
             "grade": Grade(document["grade"]),
-            "claims": tuple(
-                CheckedClaim(Claim(**one["claim"]), one["status"], one["result"]) for one in document["claims"]
-            ),
+            "claims": tuple(map(_checked_from, document["claims"])),
             "exercises": tuple(SolvedExercise(**one) for one in document["exercises"]),
+            "properties": tuple(map(_checked_from, document.get("properties", ()))),
+            "corroboration": _corroboration_from(document.get("corroboration")),
         }
     )
+
+
+def _checked_from(document: Document) -> CheckedClaim:
+    return CheckedClaim(Claim(**document["claim"]), document["status"], document["result"])
+
+
+def _corroboration_from(document: Document | None) -> Corroboration | None:
+    if document is None:
+        return None
+    return Corroboration(Solution(**document["solution"]), document["agreed"], document["compared"])

@@ -38,6 +38,22 @@ _REJECTIONS = text(
     GROUP BY stage, reason ORDER BY count(*) DESC, stage, reason LIMIT :most
     """
 ).bindparams(bindparam("most", 50))
+# by id and not by the time of the verdict: the newest ids are at hand without a sort
+_RUNG_COSTS = text(
+    """
+    WITH recent AS (
+        SELECT id FROM attempts WHERE finished_at IS NOT NULL AND lesson IS NOT NULL ORDER BY id DESC LIMIT :lessons
+    ), costs AS (
+        SELECT attempt_id, rung, min(evidence.id) AS place, count(*) AS executions,
+               sum(cpu_seconds) AS cpu, sum(wall_seconds) AS wall
+        FROM evidence JOIN recent ON recent.id = evidence.attempt_id GROUP BY attempt_id, rung
+    )
+    SELECT rung, count(*) AS lessons, sum(executions) AS executions,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY cpu) AS cpu_seconds,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY wall) AS wall_seconds
+    FROM costs GROUP BY rung ORDER BY min(place)
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,17 @@ class Rejections:
     stage: Stage  # the last one that was passed
     reason: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RungCost:
+    """What one rung cost over the newest lessons that reached it."""
+
+    rung: str
+    lessons: int
+    executions: int  # in all
+    cpu_seconds: float  # of the median lesson
+    wall_seconds: float  # likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +92,12 @@ class Growth(Repository):
         """Totals, growth and the size on disk in bytes."""
         async with self._database.transaction() as connection:
             return dict((await connection.execute(_COUNTS)).mappings().one())
+
+    async def rung_costs(self, lessons: int = 200) -> list[RungCost]:
+        """Per rung, what the median of the newest finished lessons cost there; [] before the first one."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(_RUNG_COSTS, {"lessons": lessons})
+            return [RungCost(*row) for row in rows]
 
     async def waterfall(self, since: float | None = None) -> Waterfall:
         """The yield waterfall over attempts opened at or after `since`, in seconds since the epoch; None: all."""

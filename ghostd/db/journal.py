@@ -1,12 +1,11 @@
-"""What the cycles did and why: runs, decisions, calibration, training and datasets. Append, close, list."""
+"""What the cycles did and why: runs, decisions and training. Append, close, list."""
 
 import socket
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from ghostd.db.models.crystals import crystals
-from ghostd.db.models.operations import calibrations, cycle_runs, dataset_crystals, datasets, decisions, training_runs
+from ghostd.db.models.operations import cycle_runs, decisions, training_runs
 from ghostd.db.repository import Repository
 
 
@@ -66,16 +65,6 @@ class Journal(Repository):
             rows = await connection.execute(statement.order_by(decisions.c.id.desc()).limit(limit))
             return [_plain(dict(row)) for row in rows.mappings()]
 
-    async def record_calibration(
-        self, kind: str, planted: int, accepted: int, *, known_true: bool, detail: dict[str, Any]
-    ) -> None:
-        """Note how many planted items of one kind came out verified."""
-        statement = insert(calibrations).values(
-            kind=kind, planted=planted, accepted=accepted, known_true=known_true, detail=detail
-        )
-        async with self._database.transaction() as connection:
-            await connection.execute(statement)
-
     async def start_training(self, recipe: str, dataset_id: int | None) -> int:
         """Note that training begins; the number of its run."""
         statement = insert(training_runs).values(recipe=recipe, dataset_id=dataset_id).returning(training_runs.c.id)
@@ -99,40 +88,6 @@ class Journal(Repository):
         )
         async with self._database.transaction() as connection:
             await connection.execute(statement)
-
-
-class Datasets(Repository):
-    """Which datasets were written, and of which crystals."""
-
-    async def record_dataset(
-        self, path: str, root: str, crystals: int, document: dict[str, object], crystal_ids: tuple[str, ...] = ()
-    ) -> int:
-        """Note a dataset that was written; its number."""
-        statement = insert(datasets).values(path=path, root=root, crystals=crystals, manifest=document)
-        async with self._database.transaction() as connection:
-            number = int((await connection.execute(statement.returning(datasets.c.id))).scalar_one())
-            if crystal_ids:
-                rows = [{"dataset_id": number, "crystal_id": one} for one in crystal_ids]
-                await connection.execute(insert(dataset_crystals), rows)
-            return number
-
-    async def crystals_since_last_dataset(self) -> int:
-        """Crystals stored after the newest recorded dataset; all of them when there is none."""
-        newest = select(func.max(datasets.c.created_at)).scalar_subquery()
-        statement = select(func.count()).where(crystals.c.created_at > func.coalesce(newest, func.to_timestamp(0)))
-        async with self._database.transaction() as connection:
-            return int((await connection.execute(statement)).scalar_one())
-
-    async def datasets_with(self, crystal_id: str) -> list[str]:
-        """Paths of the datasets that hold the crystal: where a revocation has to reach."""
-        statement = (
-            select(datasets.c.path)
-            .join(dataset_crystals, dataset_crystals.c.dataset_id == datasets.c.id)
-            .where(dataset_crystals.c.crystal_id == crystal_id)
-            .order_by(datasets.c.id)
-        )
-        async with self._database.transaction() as connection:
-            return list((await connection.scalars(statement)).all())
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

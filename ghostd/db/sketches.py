@@ -3,12 +3,13 @@
 from array import array
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, text
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ghostd.core.dedup import Known, Sketch
+from ghostd.core.dedup import Known, LessonSketch, Sketch, decide_lesson
 from ghostd.db.encoding import restore
 from ghostd.db.models.concepts import sketches
+from ghostd.db.revocation import still_barring
 
 _MOST_PROPOSED = 50  # per candidate, those that share most bands first
 
@@ -65,6 +66,20 @@ async def remember(connection: AsyncConnection, kind: str, owned: Sequence[tuple
     await connection.execute(_ADD_BANDS, {"kind": kind, **columns})
 
 
-async def forget(connection: AsyncConnection, kind: str, owner: str) -> None:
-    """Drop a sketch, so that its text no longer stands in anyone's way."""
-    await connection.execute(delete(sketches).where(sketches.c.kind == kind, sketches.c.owner == owner))
+async def repeated_lesson(connection: AsyncConnection, drawn: LessonSketch) -> str:
+    """The crystal of any concept that says the same in the same code; '' when there is none.
+
+    Most code is new, so one look at its hash answers. Of more than 50 crystals with the same code, the first 50 count.
+    """
+    codes = await near(connection, "code", [drawn.code])
+    if not codes[0]:
+        return ""
+    explanations = await near(connection, "explanation", [drawn.explanation])
+    barring = await still_barring(connection, drawn.explanation.text, explanations[0])
+    return decide_lesson(drawn, codes[0], barring).duplicate_of
+
+
+async def remember_lesson(connection: AsyncConnection, crystal_id: str, drawn: LessonSketch) -> None:
+    """Store the sketches of a new crystal's lesson."""
+    await remember(connection, "code", [(crystal_id, drawn.code)])
+    await remember(connection, "explanation", [(crystal_id, drawn.explanation)])

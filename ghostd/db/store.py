@@ -10,22 +10,38 @@ from sqlalchemy import URL
 from ghostd.db.admission import Admissions
 from ghostd.db.agenda import Agenda
 from ghostd.db.attempts import Attempts
+from ghostd.db.calibration import CalibrationCalls, Calibrations
 from ghostd.db.calls import Calls
 from ghostd.db.config import StoreConfig
 from ghostd.db.crystals import Archive
+from ghostd.db.datasets import Datasets
 from ghostd.db.embedded import Embedded
 from ghostd.db.engine import Database, parse_url
 from ghostd.db.growth import Growth
-from ghostd.db.journal import Datasets, Journal
+from ghostd.db.journal import Journal
 from ghostd.db.migrate import Progress, upgrade
+from ghostd.db.reverifications import Reverifications
+from ghostd.db.revocation import Revocations
 
 
-class PostgresStore(Admissions, Agenda, Attempts, Archive, Journal, Datasets, Growth):
+class PostgresStore(
+    Admissions,
+    Agenda,
+    Attempts,
+    Archive,
+    Reverifications,
+    Revocations,
+    Journal,
+    Calibrations,
+    Datasets,
+    Growth,
+):
     """Implements ports.Store, Agenda, Archive and Journal on one database. The parts are siblings without overlap."""
 
     def __init__(self, database: Database, server: Embedded | None = None) -> None:
         super().__init__(database)
         self.calls = Calls(database)  # the teacher's CallStore
+        self.calibration_calls = CalibrationCalls(database)  # likewise, for the teachers that err on purpose
         self._server = server
 
     @property

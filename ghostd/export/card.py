@@ -25,10 +25,10 @@ _KINDS = {
 }
 
 
-def card(tally: Tally, choices: Choices, ghostd_version: str) -> str:
-    """The whole text of README.md. It depends on nothing but its arguments."""
+def card(tally: Tally, choices: Choices, ghostd_version: str, notes: Iterable[str] = ()) -> str:
+    """The whole text of README.md, with further lines at its end. It depends on nothing but its arguments."""
     front_matter = yaml.safe_dump(_front_matter(tally, choices), sort_keys=True)
-    return f"---\n{front_matter}---\n\n{_body(tally, choices, ghostd_version)}"
+    return f"---\n{front_matter}---\n\n{_body(tally, choices, ghostd_version, notes)}"
 
 
 def _front_matter(tally: Tally, choices: Choices) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _licence(chosen: str, teachers: Sequence[str]) -> dict[str, str]:
     return {"license": "other", "license_name": name}
 
 
-def _body(tally: Tally, choices: Choices, ghostd_version: str) -> str:
+def _body(tally: Tally, choices: Choices, ghostd_version: str, notes: Iterable[str]) -> str:
     return "\n".join(
         [
             "# Truth crystals",
@@ -98,6 +98,7 @@ def _body(tally: Tally, choices: Choices, ghostd_version: str) -> str:
             "",
             _VERIFIED_AND_LIMITS.strip(),
             "",
+            *((*lines, "") if (lines := tuple(notes)) else ()),
         ]
     )
 

@@ -1,6 +1,7 @@
 """The settings of exports; what one export was asked to do is an `ExportRequest`."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -31,5 +32,11 @@ class ExportConfig(BaseModel):
     """Shuffles which lineages are trained on, validated with and tested on."""
     include_unverified_claims: bool = False
     """Add rows that ask about claims without a check and answer that nobody knows; never stated as true."""
+    revoked: Literal["drop", "refuse"] = "drop"
+    """Revoked crystals are never exported; `refuse` ends `ghostd export` when the folder's last export held some."""
+    decontaminate: Path | None = None
+    """A folder of benchmark files (jsonl, json, csv, parquet, py, md, txt); crystals that repeat them are left out."""
     licence: str = ""
     """The licence of the dataset, as its card names it; left out, it follows from the teachers' licences."""
+    trusted_key: Path | None = None
+    """The public key (ledger.pub) that `ghostd audit` expects where --key names none."""

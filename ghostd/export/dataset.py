@@ -7,25 +7,34 @@ known, the spool is read once into every format. Nothing written depends on time
 import asyncio
 import contextlib
 import errno
+import hashlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import ghostd
 from ghostd.core.crystal import Crystal, Grade
+from ghostd.core.ledger import Tree
+from ghostd.core.reverification import KnownRevocations
+from ghostd.core.signed import DatasetStatement, SignedHead
 from ghostd.core.split import Split, assign
 from ghostd.errors import ExportError
 from ghostd.export.card import card
-from ghostd.export.files import SealedFile, write_sealed
-from ghostd.export.manifest import CARD, CRYSTALS, MANIFEST, Choices, FileRecord, Manifest
+from ghostd.export.decontaminate import REPORT, Findings, Screen, screen
+from ghostd.export.files import write_sealed
+from ghostd.export.listing import Listing
+from ghostd.export.manifest import CARD, MANIFEST, Choices, FileRecord, Manifest, Revocations
+from ghostd.export.proofs import SEAL, Seal
 from ghostd.export.spool import Entry, Spool
 from ghostd.export.staging import Staging
 from ghostd.export.tally import Tally
 from ghostd.export.writers import FORMATS, FormatName, Writer
+from ghostd.ports import SignedLog
 
+_NONE_KNOWN = KnownRevocations()
 _BATCH = 64  # crystals rendered at a time, off the event loop
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -44,6 +53,8 @@ class ExportRequest:
     seed: int = 0  # of the split
     include_unverified_claims: bool = False  # as rows that answer "Unknown"
     licence: str = ""  # of the dataset, for its card; '' follows the teachers'
+    decontaminate: Path | None = None  # a folder of benchmark files; crystals that repeat them are left out
+    revocations: KnownRevocations = _NONE_KNOWN  # before the first crystal was read; the manifest repeats it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +67,21 @@ class ExportReport:
     rows: dict[str, dict[str, int]]  # split -> kind -> rows
     files: tuple[FileRecord, ...]  # all but the manifest
     seconds: float
+    contaminated: int = 0  # crystals left out because they repeat a benchmark
 
 
 async def write_dataset(
-    crystals: AsyncIterator[Crystal], request: ExportRequest, *, progress: Callable[[int], None] | None = None
+    crystals: AsyncIterator[Crystal],
+    request: ExportRequest,
+    log: SignedLog | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
 ) -> ExportReport:
     """Write the folder `request.out`; `progress` hears how many crystals have been read.
 
     `crystals` come by ascending id, as `ports.Store.crystals` gives them; those below the grade or of another domain
-    are passed over. Raises ExportError, and leaves everything as it was, when there is nothing to export, the disk is
+    are passed over. `log` vouches for them: without it the dataset is unsigned, and its audit says so.
+    Raises ExportError, and leaves everything as it was, when there is nothing to export, the disk is
     full or not writable, or `out` holds something else than an earlier export.
     """
     started = time.monotonic()
@@ -76,31 +93,50 @@ async def write_dataset(
         try:
             spool = Spool(staging.folder / "spool.jsonl", include_unverified_claims=request.include_unverified_claims)
             try:
-                await _fill(spool, crystals, request, progress)
-                manifest = await _unhurried(lambda: _write(staging.folder, spool, request, stopping), stopping)
+                findings = await _fill(spool, crystals, request, log, progress)
+                signed = await log.signed_head() if log is not None else None  # after the last crystal was read
+                manifest = await _unhurried(
+                    lambda: _write(staging.folder, spool, request, findings, signed, stopping=stopping), stopping
+                )
+                if log is not None and signed is not None:
+                    await _seal(staging.folder, manifest, log, signed[0])
             finally:
                 spool.close()
             await _unhurried(staging.commit, stopping)
         finally:
             staging.close()
     seconds = time.monotonic() - started
-    return ExportReport(staging.out, manifest.root, manifest.crystals, manifest.rows, manifest.files, seconds)
+    dropped = len(findings.dropped) if findings is not None else 0
+    return ExportReport(staging.out, manifest.root, manifest.crystals, manifest.rows, manifest.files, seconds, dropped)
 
 
 async def _fill(
-    spool: Spool, crystals: AsyncIterator[Crystal], request: ExportRequest, progress: Callable[[int], None] | None
-) -> None:
-    """Render every crystal that was asked for. Raises ExportError when there is none."""
+    spool: Spool,
+    crystals: AsyncIterator[Crystal],
+    request: ExportRequest,
+    log: SignedLog | None,
+    progress: Callable[[int], None] | None,
+) -> Findings | None:
+    """Render every crystal that was asked for, without those that repeat a benchmark. Raises ExportError for none."""
     batch: list[Crystal] = []
+    screening = await asyncio.to_thread(_screen, request)
+
+    def render(leaves: Mapping[str, int]) -> None:
+        spool.add(batch, leaves)
+        if screening is not None:
+            screening.look(batch)
 
     async def flush() -> None:
-        await _unhurried(lambda: spool.add(batch), threading.Event())
+        leaves = await log.leaf_indices([one.id for one in batch]) if log is not None else {}
+        await _unhurried(lambda: render(leaves), threading.Event())
         batch.clear()
         if progress is not None:
             progress(spool.crystals)
 
+    # that a crystal was audited since it was stored is known to the store alone, which chose these
+    least = Grade.NONE if request.min_grade is Grade.AUDITED else request.min_grade
     async for crystal in crystals:
-        if crystal.grade < request.min_grade or request.domain not in {"", crystal.concept.domain}:
+        if crystal.grade < least or request.domain not in {"", crystal.concept.domain}:
             continue
         batch.append(crystal)
         if len(batch) >= _BATCH:
@@ -109,12 +145,35 @@ async def _fill(
     if not spool.crystals:
         within = f" of {request.domain}" if request.domain else ""
         raise ExportError(f"No crystal{within} has the grade {request.min_grade.label}; lower --min-grade or wait.")
+    return None if screening is None else _leave_out(screening, spool)
 
 
-def _write(folder: Path, spool: Spool, request: ExportRequest, stopping: threading.Event) -> Manifest:
+def _screen(request: ExportRequest) -> Screen | None:
+    folder = request.decontaminate
+    return screen(folder, include_unverified_claims=request.include_unverified_claims) if folder is not None else None
+
+
+def _leave_out(screening: Screen, spool: Spool) -> Findings:
+    """Take back the crystals that repeat a benchmark. Raises ExportError when nothing is left."""
+    findings = screening.settle()
+    spool.leave_out({one.crystal: one.lineage for one in findings.dropped})
+    if not spool.crystals:
+        raise ExportError(f"All {findings.screened} crystals repeat the benchmark; see what --decontaminate names.")
+    return findings
+
+
+def _write(
+    folder: Path,
+    spool: Spool,
+    request: ExportRequest,
+    findings: Findings | None,
+    signed: tuple[SignedHead, Tree] | None,
+    *,
+    stopping: threading.Event,
+) -> Manifest:
     """Read the spool into every file of the dataset; the manifest is the last one."""
     splits = assign(spool.lineages, request.seed)
-    tally, listing = Tally(), SealedFile(folder, CRYSTALS)
+    tally, listing = Tally(), Listing(folder, signed)
     writers: dict[tuple[Split, FormatName], Writer] = {}
     try:
         for split in set(splits.values()):
@@ -125,7 +184,7 @@ def _write(folder: Path, spool: Spool, request: ExportRequest, stopping: threadi
                 raise ExportError("The export was cancelled.")
             _add(entry, tally, listing, writers)
         files = [writer.finish() for writer in writers.values()]
-        files.append(listing.seal(tally.crystals))
+        files.extend(listing.finish())
     finally:
         listing.abandon()
         for writer in writers.values():
@@ -138,12 +197,16 @@ def _write(folder: Path, spool: Spool, request: ExportRequest, stopping: threadi
         include_unverified_claims=request.include_unverified_claims,
         licence=request.licence,
     )
-    files.append(write_sealed(folder, CARD, card(tally, choices, ghostd.__version__)))
+    notes = findings.section() if findings is not None else ()
+    files.append(write_sealed(folder, CARD, card(tally, choices, ghostd.__version__, notes)))
+    if findings is not None:
+        files.append(write_sealed(folder, REPORT, findings.encode()))
     manifest = Manifest(
         ghostd_version=ghostd.__version__,
         root=tally.tree.root().hex(),
         crystals=tally.crystals,
         choices=choices,
+        revocations=Revocations(count=request.revocations.count, head=request.revocations.head),
         rows=tally.nested_rows(),
         splits=splits,
         files=tuple(sorted(files, key=lambda record: record.path)),
@@ -152,9 +215,24 @@ def _write(folder: Path, spool: Spool, request: ExportRequest, stopping: threadi
     return manifest
 
 
-def _add(entry: Entry, tally: Tally, listing: SealedFile, writers: dict[tuple[Split, FormatName], Writer]) -> None:
+async def _seal(folder: Path, manifest: Manifest, log: SignedLog, head: SignedHead) -> None:
+    """Sign the manifest, and through it every file."""
+    digest = hashlib.sha256(manifest.encode().encode()).hexdigest()
+    statement = DatasetStatement(digest, manifest.crystals, manifest.root)
+    signature = await log.sign(statement.statement)
+    seal = Seal(
+        manifest=digest,
+        crystals=manifest.crystals,
+        root=manifest.root,
+        public_key=head.public_key.hex(),
+        signature=signature.hex(),
+    )
+    await asyncio.to_thread(write_sealed, folder, SEAL, seal.encode())
+
+
+def _add(entry: Entry, tally: Tally, listing: Listing, writers: dict[tuple[Split, FormatName], Writer]) -> None:
     tally.add(entry)
-    listing.write(entry.crystal.model_dump_json().encode() + b"\n")
+    listing.write(entry)
     for (split, _), writer in writers.items():
         if split is entry.crystal.split:
             writer.write(entry)

@@ -55,6 +55,13 @@ class Choices(_Record):
     licence: str
 
 
+class Revocations(_Record):
+    """What was known to be revoked when the export began; none of it is in the dataset."""
+
+    count: int = Field(ge=0, default=0)
+    head: str = Field(pattern=r"^([0-9a-f]{64})?$", default="")  # leaf hash of the newest in the ledger; '' for none
+
+
 class Manifest(_Record):
     """The last file to be written: a folder that has it is whole."""
 
@@ -64,6 +71,7 @@ class Manifest(_Record):
     root: str = Field(pattern=r"^[0-9a-f]{64}$")  # Merkle root over the leaves of crystals.jsonl, in its order
     crystals: int = Field(ge=1)
     choices: Choices
+    revocations: Revocations = Revocations()
     rows: dict[str, dict[str, int]]  # split -> kind -> rows
     splits: dict[str, Split]  # of every lineage
     files: tuple[FileRecord, ...]  # all but this one, by path

@@ -2,16 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ghostd.core.crystal import Crystal
+from ghostd.core.leaf import crystal_entry
+from ghostd.core.ledger import leaf_hash
 from ghostd.core.split import Split
 from ghostd.errors import ExportError
 from ghostd.export.document import document
 from ghostd.export.manifest import CrystalRecord
+from ghostd.export.proofs import encode_crystal
 from ghostd.export.rows import Row, rows
 
 
@@ -23,6 +28,9 @@ class Entry:
     rows: list[dict[str, Any]]  # the columns of parquet.schema(), in its order
     lines: list[bytes]  # the same rows as lines of JSONL
     document: str
+    record: str  # the whole crystal: its line of records.jsonl
+    leaf: int  # its index in the ledger; -1 where it has none
+    leaf_hash: bytes  # what stands there if the store is what the ledger committed to
     domain: str
     teacher: str
     teacher_licence: str
@@ -32,35 +40,54 @@ class Spool:
     """Written once from front to back, then read once. Raises OSError as files do."""
 
     def __init__(self, path: Path, *, include_unverified_claims: bool) -> None:
-        self.lineages: set[str] = set()
+        self._lineages: Counter[str] = Counter()
+        self._left_out: frozenset[str] = frozenset()
         self.crystals = 0
         self._include_unverified_claims = include_unverified_claims
         self._last_id = ""
         self._path = path
         self._file = path.open("x", encoding="utf-8")
 
-    def add(self, crystals: Iterable[Crystal]) -> None:
-        """Render and keep. Raises ExportError unless ids ascend: the order decides the bytes and the root."""
+    def add(self, crystals: Iterable[Crystal], leaves: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Render and keep, with the places of the crystals' leaves in the ledger.
+
+        Raises ExportError unless ids ascend: the order decides the bytes and the root.
+        """
         for crystal in crystals:
             if crystal.id <= self._last_id:
                 raise ExportError(f"The store gave crystal {crystal.id[:12]} out of order; run `ghostd doctor`.")
             self._last_id = crystal.id
-            self.lineages.add(crystal.concept.lineage)
+            self._lineages[crystal.concept.lineage] += 1
             self.crystals += 1
             rendered = [
-                _columns(row, crystal)
+                columns(row, crystal)
                 for row in rows(crystal, include_unverified_claims=self._include_unverified_claims)
             ]
-            self._file.write(json.dumps([crystal.verification_hash, rendered, document(crystal)]))
+            record = encode_crystal(crystal)
+            place = [leaves.get(crystal.id, -1), leaf_hash(crystal_entry(crystal).encode()).hex()]
+            self._file.write(json.dumps([crystal.verification_hash, rendered, document(crystal), record, place]))
             self._file.write("\n")
+
+    @property
+    def lineages(self) -> set[str]:
+        """The lineages of the crystals that are not left out."""
+        return set(self._lineages)
+
+    def leave_out(self, lineage_by_id: Mapping[str, str]) -> None:
+        """Pass over these crystals, which were added before, with their lineages."""
+        self._left_out = frozenset(lineage_by_id)
+        self._lineages = +(self._lineages - Counter(lineage_by_id.values()))
+        self.crystals -= len(self._left_out)
 
     def entries(self, splits: dict[str, Split]) -> Iterator[Entry]:
         """Every crystal in the order of its arrival, in the split of its lineage."""
         self._file.flush()
         with self._path.open(encoding="utf-8") as lines:
             for line in lines:
-                verification_hash, rendered, text = json.loads(line)
+                verification_hash, rendered, text, whole, (leaf, hashed) = json.loads(line)
                 first = rendered[0]  # every crystal has at least the row that asks for its code
+                if first["crystal"] in self._left_out:
+                    continue
                 split = splits[first["lineage"]]
                 for row in rendered:
                     row["split"] = split.value
@@ -74,7 +101,7 @@ class Spool:
                     rows_hash=hashlib.sha256(b"".join(json_lines)).hexdigest(),
                 )
                 origin = first["domain"], first["teacher"], first["teacher_licence"]
-                yield Entry(record, rendered, json_lines, text, *origin)
+                yield Entry(record, rendered, json_lines, text, whole, leaf, bytes.fromhex(hashed), *origin)
 
     def close(self) -> None:
         """Remove the file."""
@@ -90,7 +117,8 @@ def line_of(row: dict[str, Any]) -> bytes:
     return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
-def _columns(row: Row, crystal: Crystal) -> dict[str, Any]:
+def columns(row: Row, crystal: Crystal) -> dict[str, Any]:
+    """The row with everything that it says of its crystal; its split is still to be filled in."""
     return {
         "id": row.id,
         "messages": [{"role": "user", "content": row.prompt}, {"role": "assistant", "content": row.completion}],

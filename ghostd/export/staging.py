@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ghostd.errors import ExportError
 from ghostd.export.manifest import MANIFEST, read_manifest
+from ghostd.export.proofs import SEAL
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -68,7 +69,7 @@ def _refuse_what_is_not_ours(out: Path) -> None:
         return
     if MANIFEST not in present:
         raise ExportError(f"{out} is not empty and is not a ghostd dataset; {advice}.")
-    foreign = present - {record.path for record in read_manifest(out).files} - {MANIFEST}
+    foreign = present - {record.path for record in read_manifest(out).files} - {MANIFEST, SEAL}
     if foreign:
         raise ExportError(f"{out} also holds {min(foreign)}, which no export wrote; move it away or {advice}.")
 

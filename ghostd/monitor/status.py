@@ -1,12 +1,16 @@
 """The status document: what the daemon does, how the knowledge grows, where attempts are lost, what it costs."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ghostd.core.calibration import Label, total
 from ghostd.core.crystal import Stage
 from ghostd.daemon.health import is_running, read_state
 from ghostd.db.store import PostgresStore
+
+_CALIBRATION_SECONDS = 30 * 86_400.0
 
 
 def daemon_status(data_dir: Path) -> dict[str, Any]:
@@ -49,7 +53,26 @@ async def knowledge_status(store: PostgresStore) -> dict[str, Any]:
             for view in domains
         ],
         "spend": await store.spend(),
+        "rungs": [asdict(one) for one in await store.rung_costs()],
         "runs": await store.recent_runs(8),
+        "calibration": await calibration_status(store),
+    }
+
+
+async def calibration_status(store: PostgresStore) -> dict[str, Any]:
+    """How often the verifier was fooled in the last 30 days, bounds at 95 %, and whether crystallisation pauses."""
+    tallies = await store.calibration_window(_CALIBRATION_SECONDS)
+    alarm = await store.calibration_alarm()
+    false, true = total(tallies, Label.FALSE), total(tallies, Label.TRUE)
+    return {
+        "false_planted": false.planted,
+        "false_accepted": false.accepted,
+        "false_accept_bound": false.accepts.high,
+        "true_planted": true.planted,
+        "true_accepted": true.accepted,
+        "true_accept_bound": true.accepts.low,
+        "paused": alarm.reason if alarm else "",
+        "paused_at": alarm.raised_at if alarm else None,
     }
 
 

@@ -103,6 +103,13 @@ class ExamAnswer(_Answer):
     """The answer to a question of kind exam."""
 
     checks: list[str]
+    properties: list[str] = []
+
+
+class SolutionAnswer(_Answer):
+    """The answer to a question of kind solution."""
+
+    code: str
 
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)

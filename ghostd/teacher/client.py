@@ -7,12 +7,19 @@ from typing import Any, TypeVar
 import structlog
 
 from ghostd.core.concept import Concept, Domain
-from ghostd.core.lesson import Exam, Failure, Lesson
+from ghostd.core.lesson import Exam, Failure, Lesson, Solution
 from ghostd.core.limiter import Limiter
 from ghostd.errors import ConfigurationError, TeacherRejected
 from ghostd.ports import Reply
 from ghostd.teacher import questions, translate, wire
-from ghostd.teacher.answers import ConceptsAnswer, DomainsAnswer, ExamAnswer, LessonAnswer, read_answer
+from ghostd.teacher.answers import (
+    ConceptsAnswer,
+    DomainsAnswer,
+    ExamAnswer,
+    LessonAnswer,
+    SolutionAnswer,
+    read_answer,
+)
 from ghostd.teacher.calls import Caller, Read
 from ghostd.teacher.config import TeacherConfig
 from ghostd.teacher.delivery import Delivery
@@ -117,6 +124,11 @@ class OpenAITeacher:
         """See `ports.Teacher`."""
         question = questions.exam(concept, repair_round)
         return await self._ask(question, lambda text: translate.exam(read_answer(text, ExamAnswer)))
+
+    async def write_solution(self, concept: Concept, asked_before: int = 0) -> Reply[Solution]:
+        """See `ports.Teacher`."""
+        question = questions.solution(concept, asked_before)
+        return await self._ask(question, lambda text: translate.solution(read_answer(text, SolutionAnswer), self.name))
 
     async def repair_lesson(
         self, concept: Concept, lesson: Lesson, failure: Failure, repair_round: int

@@ -87,3 +87,18 @@ class TeacherConfig(_Settings):
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False  # a name, not an address
+
+
+class CorroboratorConfig(TeacherConfig):
+    """A second teacher, who writes the independent solutions.
+
+    Without base_url it is another model at the teacher's own endpoint; without model, too, it is the teacher itself,
+    asked in a call of its own.
+    """
+
+    exams: bool = False  # whether it writes the exams too
+
+    @property
+    def is_another(self) -> bool:
+        """Whether a second teacher is set."""
+        return bool(self.base_url or self.model)

@@ -8,7 +8,14 @@ from typing import Any
 
 from ghostd.core.concept import Concept, Domain
 from ghostd.core.lesson import Failure, Lesson
-from ghostd.teacher.answers import ConceptsAnswer, DomainsAnswer, ExamAnswer, LessonAnswer, plain_schema
+from ghostd.teacher.answers import (
+    ConceptsAnswer,
+    DomainsAnswer,
+    ExamAnswer,
+    LessonAnswer,
+    SolutionAnswer,
+    plain_schema,
+)
 from ghostd.teacher.wire import Question
 
 _MOST_TITLES = 40  # known titles named in a question: enough to steer, not enough to fill the context
@@ -17,6 +24,7 @@ _SHAPES = {
     "concepts": ("concepts", ConceptsAnswer),
     "lesson": ("lesson", LessonAnswer),
     "exam": ("exam", ExamAnswer),
+    "solution": ("solution", SolutionAnswer),
     "repair": ("lesson", LessonAnswer),
 }
 
@@ -57,6 +65,14 @@ def exam(concept: Concept, repair_round: int = 0) -> Question:
     return _question("exam", payload)
 
 
+def solution(concept: Concept, asked_before: int = 0) -> Question:
+    """For code from the statement alone; asked again after a solution that could not be used."""
+    payload: dict[str, Any] = {"concept": _stated(concept)}
+    if asked_before:
+        payload["round"] = asked_before
+    return _question("solution", payload)
+
+
 def repair(concept: Concept, previous: Lesson, failure: Failure, repair_round: int) -> Question:
     """For a rejected lesson, mended."""
     payload = {
@@ -87,7 +103,7 @@ def _question(kind: str, payload: dict[str, Any]) -> Question:
 
 
 def _stated(concept: Concept) -> dict[str, str]:
-    """All that lesson and exam share."""
+    """All that lesson, exam and solution share."""
     return {
         "domain": concept.domain,
         "title": concept.title,

@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ghostd.core.concept import Concept, Domain, slugify
-from ghostd.core.lesson import Claim, Exam, Exercise, Lesson
-from ghostd.teacher.answers import ConceptsAnswer, DomainsAnswer, ExamAnswer, LessonAnswer, ProposedConcept
+from ghostd.core.lesson import Claim, Exam, Exercise, Lesson, Solution
+from ghostd.teacher.answers import (
+    ConceptsAnswer,
+    DomainsAnswer,
+    ExamAnswer,
+    LessonAnswer,
+    ProposedConcept,
+    SolutionAnswer,
+)
 
 _SHORTEST_STATEMENT = 20  # characters; less says nothing that two people would implement alike
 _LONGEST_TITLE = 200
@@ -93,7 +100,14 @@ def exam(answer: ExamAnswer) -> Translated[Exam]:
     dropped = ("empty checks",) if len(checks) < len(answer.checks) else ()
     if not checks:
         return Translated(None, ("checks: there are none",))
-    return Translated(Exam(checks), dropped)
+    laws = tuple(law for law in (unfenced(one).strip() for one in answer.properties) if law)
+    return Translated(Exam(checks, laws), dropped)
+
+
+def solution(answer: SolutionAnswer, teacher: str) -> Translated[Solution]:
+    """The solution, under the name of the model that wrote it."""
+    code = unfenced(answer.code)
+    return Translated(Solution(code, teacher)) if code.strip() else Translated(None, ("code: it is empty",))
 
 
 def unfenced(source: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from ghostd.core.concept import Concept, Domain
 from ghostd.core.crystal import Crystal, Verdict
-from ghostd.core.lesson import Exam, Failure, Lesson
-from ghostd.ports import Reply
+from ghostd.core.lesson import Exam, Failure, Lesson, Solution
+from ghostd.ports import Reply, Solve
 
 T = TypeVar("T")
 
@@ -81,9 +81,11 @@ class ScriptedTeacher:
         lessons: Iterable[Reply[Lesson] | Exception] = (),
         exams: Iterable[Reply[Exam] | Exception] = (),
         repairs: Iterable[Reply[Lesson] | Exception] = (),
+        solutions: Iterable[Reply[Solution] | Exception] = (),
     ) -> None:
         self._domains, self._concepts = Script(domains), Script(concepts)
         self._lessons, self._exams, self._repairs = Script(lessons), Script(exams), Script(repairs)
+        self._solutions = Script(solutions)
         self.asked: list[tuple[Any, ...]] = []  # the kind of question and its arguments, in order
 
     async def propose_domains(
@@ -110,6 +112,11 @@ class ScriptedTeacher:
         self.asked.append(("exam", concept.slug, repair_round))
         return self._exams.next()
 
+    async def write_solution(self, concept: Concept, asked_before: int = 0) -> Reply[Solution]:
+        """The next of `solutions`."""
+        self.asked.append(("solution", concept.slug, asked_before))
+        return self._solutions.next()
+
     async def repair_lesson(
         self, concept: Concept, lesson: Lesson, failure: Failure, repair_round: int
     ) -> Reply[Lesson]:
@@ -126,11 +133,19 @@ class ScriptedVerifier:
     ) -> None:
         self._verdicts, self._replays = Script(verdicts), Script(replays)
         self.verified: list[str] = []  # slugs of concepts
+        self.solve: Solve | None = None  # as handed in last
         self.replayed: list[str] = []  # ids of crystals
 
-    async def verify(self, concept: Concept, lesson: Lesson, exam: Exam) -> Verdict:  # noqa: ARG002 - the port's signature
-        """The next of `verdicts`."""
+    async def verify(
+        self,
+        concept: Concept,
+        lesson: Lesson,  # noqa: ARG002 - the port's signature
+        exam: Exam,  # noqa: ARG002 - likewise
+        solve: Solve | None = None,
+    ) -> Verdict:
+        """The next of `verdicts`; the solutions that it would ask for can be asked of `solve`."""
         self.verified.append(concept.slug)
+        self.solve = solve
         return self._verdicts.next()
 
     async def replay(self, crystal: Crystal) -> Verdict:

@@ -2,48 +2,31 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ghostd.core.concept import Concept, Domain, slugify
 from ghostd.core.crystal import Crystal, Grade, Stage, Verdict, VerdictKind
-from ghostd.core.dedup import Known, decide, normalise, normalise_code
+from ghostd.core.dedup import Known, LessonSketch, concept_text, decide_concept, decide_lesson, lesson_sketch
 from ghostd.core.evidence import Evidence
 from ghostd.core.frontier import Candidate, Choice
 from ghostd.core.lesson import Exam, Failure, Lesson
 from ghostd.errors import NotFound
 from ghostd.ports import Admission, AttemptRecord, Clock, DomainView
-from ghostd.testing.journal import MemoryJournal
+from ghostd.testing.archive import KnownConcept, MemoryArchive
 
 _STATES = ("open", "scheduled", "crystal", "failed", "duplicate")
 _SHORTEST_PREFIX = 4  # of a crystal's id
 
 
-@dataclass(slots=True)
-class KnownConcept:
-    """A concept and what became of it."""
-
-    concept: Concept
-    reason: str  # why it was admitted
-    state: str
-    changed_at: float
-    choice: dict[str, float] = field(default_factory=dict)  # why it was scheduled
-
-
-class MemoryStore(MemoryJournal):
+class MemoryStore(MemoryArchive):
     """Every method answers as `db.store.PostgresStore` does; what tests look at is public."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-        self.known: dict[str, KnownConcept] = {}  # by slug, the oldest first
+        super().__init__(clock)
         self.attempts: dict[int, AttemptRecord] = {}
         self.evidence: dict[int, tuple[Evidence, ...]] = {}  # by attempt
-        self.stored: dict[str, Crystal] = {}
-        self.revoked: dict[str, str] = {}  # reason by crystal id
-        self.replays: dict[str, list[Verdict]] = {}  # by crystal id, the oldest first
         self._domains: dict[str, Domain] = {}
         self._answered_at: dict[int, float] = {}
-        self._checked_at: dict[str, float] = {}
 
     async def admit_concepts(self, concepts: Sequence[Concept], reason: str) -> list[Admission]:
         """Add those that are new, in order; one answer per proposal. Missing domains are added as well."""
@@ -103,7 +86,7 @@ class MemoryStore(MemoryJournal):
             self._finish(attempt_id, Stage.TESTED, "duplicate", failure, verdict.evidence)
             return False
         self.stored[crystal.id] = crystal
-        self._checked_at[crystal.id] = crystal.created_at or self._clock.now()
+        self.begin_standing(crystal, verdict)
         known.state = "crystal"
         return self._finish(attempt_id, Stage.STORED, verdict.kind, None, verdict.evidence)
 
@@ -209,26 +192,6 @@ class MemoryStore(MemoryJournal):
             raise NotFound(f"there is no crystal {crystal_id}; `ghostd search` finds what there is")
         return found[0]
 
-    async def due_for_reverification(self, limit: int, older_than_seconds: float) -> list[str]:
-        """Believed crystals whose last check is that old, the longest unchecked first."""
-        before = self._clock.now() - older_than_seconds
-        due = [(at, number) for number, at in self._checked_at.items() if at <= before and number not in self.revoked]
-        return [number for _, number in sorted(due)[:limit]]
-
-    async def record_reverification(self, crystal_id: str, verdict: Verdict) -> None:
-        """Keep what a replay said."""
-        self.replays.setdefault(crystal_id, []).append(verdict)
-        self._checked_at[crystal_id] = self._clock.now()
-
-    async def revoke(self, crystal_id: str, reason: str) -> bool:
-        """Withdraw the crystal; False when it was revoked before. Raises NotFound."""
-        if crystal_id not in self.stored:
-            raise NotFound(f"there is no crystal {crystal_id}; `ghostd search` finds what there is")
-        if crystal_id in self.revoked:
-            return False
-        self.revoked[crystal_id] = reason
-        return True
-
     def _find(self, slug: str) -> KnownConcept:
         if slug not in self.known:
             raise NotFound(f"there is no concept {slug}; `ghostd search` finds what there is")
@@ -238,7 +201,7 @@ class MemoryStore(MemoryJournal):
         if concept.slug in self.known:
             return Admission(concept, admitted=False, duplicate_of=concept.slug, similarity=1.0)
         texts = [Known(slug, _text(one.concept)) for slug, one in self.known.items()]
-        decision = decide(_text(concept), texts)
+        decision = decide_concept(_text(concept), texts)
         if not decision.duplicate_of:
             title = concept.domain.replace("-", " ").capitalize()
             self._domains.setdefault(concept.domain, Domain(concept.domain, title))
@@ -259,12 +222,20 @@ class MemoryStore(MemoryJournal):
         return True
 
     def _twin(self, crystal: Crystal, concept: Concept) -> str:
-        """The believed crystal that says the same, or one of the same content even if it was revoked."""
+        """The believed crystal that says the same, or one of the same words even if it was revoked."""
         believed = [one for number, one in self.stored.items() if number not in self.revoked]
         standing = [one.id for one in believed if one.concept.slug == concept.slug]
         if crystal.id in self.stored or standing:
             return crystal.id if crystal.id in self.stored else standing[0]
-        return decide(_knowledge(crystal), [Known(one.id, _knowledge(one)) for one in believed]).duplicate_of
+        said = _knowledge(crystal)
+        drawn = {number: _knowledge(one) for number, one in self.stored.items()}
+        codes = [Known(number, one.code.text) for number, one in drawn.items()]
+        barring = [
+            Known(number, one.explanation.text)
+            for number, one in drawn.items()
+            if number not in self.revoked or one.explanation.text == said.explanation.text
+        ]
+        return decide_lesson(said, codes, barring).duplicate_of
 
     def _graded(self, crystal: Crystal, minimum: Grade) -> bool:
         replays = self.replays.get(crystal.id, [])
@@ -303,11 +274,11 @@ class MemoryStore(MemoryJournal):
 
 
 def _text(concept: Concept) -> str:
-    return normalise(f"{concept.title}\n{concept.statement}")
+    return concept_text(concept.title, concept.statement)
 
 
-def _knowledge(crystal: Crystal) -> str:
-    return f"{normalise(crystal.lesson.explanation)} {normalise_code(crystal.lesson.code)}"
+def _knowledge(crystal: Crystal) -> LessonSketch:
+    return lesson_sketch(crystal.lesson.explanation, crystal.lesson.code)
 
 
 def _names(concept: Concept) -> set[str]:

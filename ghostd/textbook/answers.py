@@ -1,7 +1,7 @@
 """What the textbook answers to each task; it decides the words, `app` how they travel."""
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ghostd.core.concept import Domain, slugify
@@ -10,7 +10,8 @@ from ghostd.textbook import index
 from ghostd.textbook.catalogue.family import Entry
 from ghostd.textbook.faults import FaultKind, FaultPlan, draw
 from ghostd.textbook.library import explain
-from ghostd.textbook.spoiling import spoil_exam, spoil_lesson
+from ghostd.textbook.spoiling import spoil_exam, spoil_lesson, wrong_code
+from ghostd.textbook.styles import restyled
 from ghostd.textbook.wire import (
     ChatRequest,
     ConceptNamed,
@@ -19,6 +20,7 @@ from ghostd.textbook.wire import (
     ExamTask,
     LessonTask,
     RepairTask,
+    SolutionTask,
     as_json,
     parse_task,
 )
@@ -53,6 +55,8 @@ def answer(request: ChatRequest, plan: FaultPlan) -> Answer:
             return Answer(as_json({"concepts": _concepts(task)}))
         case ExamTask():
             return _exam(task.concept, plan)
+        case SolutionTask():
+            return _solution(task.concept, plan)
         case LessonTask() | RepairTask():
             asked_again = sum(message.role == "assistant" for message in request.messages)
             rounds = asked_again + (task.round if isinstance(task, RepairTask) else 0)
@@ -105,7 +109,10 @@ def _lesson(concept: ConceptNamed, plan: FaultPlan, rounds: int, variant: int) -
     if entry is None:
         return _unknown(concept)
     kind = plan.fault_for(entry.title, rounds)
-    lesson = write_lesson(entry, variant) if kind is None else spoil_lesson(entry, kind, variant)
+    if kind is None:
+        lesson = replace(write_lesson(entry, variant), code=restyled(entry, plan.style))
+    else:
+        lesson = spoil_lesson(entry, kind, variant)
     text = as_json(_lesson_body(lesson))
     match kind:
         case FaultKind.REFUSAL:
@@ -137,7 +144,15 @@ def _exam(concept: ConceptNamed, plan: FaultPlan) -> Answer:
         return _unknown(concept)
     kind = plan.exam_fault_for(entry.title)
     exam: Exam = write_exam(entry) if kind is None else spoil_exam(entry, kind)
-    return Answer(as_json({"checks": exam.checks}))
+    return Answer(as_json({"checks": exam.checks, "properties": exam.properties}))
+
+
+def _solution(concept: ConceptNamed, plan: FaultPlan) -> Answer:
+    entry = _entry(concept)
+    if entry is None:
+        return _unknown(concept)
+    kind = plan.solution_fault_for(entry.title)
+    return Answer(as_json({"code": entry.alternative if kind is None else wrong_code(entry, kind)}))
 
 
 def _lesson_body(lesson: Lesson) -> dict[str, Any]:

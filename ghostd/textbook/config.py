@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ghostd.textbook.faults import CATCHABLE, FaultKind, FaultPlan
+from ghostd.textbook.styles import Style
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -21,6 +22,7 @@ class TextbookConfig(BaseModel):
     repair_rate: Rate = 0.5  # chance that one repair request mends a fault
     retry_after_seconds: int = Field(default=1, ge=0)  # named by http_429
     slow_seconds: float = Field(default=2.0, ge=0.0)  # how long slow_tokens takes over an answer
+    style: Style = Style.PLAIN  # of right code, wherever it can be written so
 
     @model_validator(mode="after")
     def _rates_are_shares(self) -> Self:
@@ -37,4 +39,4 @@ class TextbookConfig(BaseModel):
 
     def plan(self) -> FaultPlan:
         """The faults that a teacher with these settings commits."""
-        return FaultPlan(self.seed, self.rates(), self.repair_rate)
+        return FaultPlan(self.seed, self.rates(), self.repair_rate, self.style)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ghostd.textbook.styles import Style
+
 
 class FaultKind(StrEnum):
     """Every way in which the textbook can be told to err."""
@@ -15,7 +17,7 @@ class FaultKind(StrEnum):
     UNIT_SLIP = "unit_slip"  # a unit is not converted; where a concept has no units, a wrong constant
     WRONG_CLAIM = "wrong_claim"  # a false claim beside right code
     MISCONCEPTION = "misconception"  # one error in code, claims, exercises and explanation, but not in the exam
-    DEEP_MISCONCEPTION = "deep_misconception"  # the same error in the exam too: no execution can tell
+    DEEP_MISCONCEPTION = "deep_misconception"  # the same in exam and solution too: only a second teacher can tell
     TAUTOLOGICAL_EXAM = "tautological_exam"  # right code, but an exam that holds for any code
     EARLY_EXIT = "early_exit"  # the code leaves the process with status 0 before it can be checked
     SWALLOWED_ASSERTS = "swallowed_asserts"  # wrong code, and an exam that catches its own assertions
@@ -36,6 +38,8 @@ class FaultKind(StrEnum):
     HTTP_429 = "http_429"  # once; the next request for the concept is answered
     HTTP_500 = "http_500"  # once
     SLOW_TOKENS = "slow_tokens"  # once
+    STUB = "stub"  # code that computes nothing: None, one answer for all, its own argument, an exception
+    TRIVIAL_EXAM = "trivial_exam"  # right code, but an exam that any function passes which returns something
 
 
 WIRE = frozenset({FaultKind.HTTP_429, FaultKind.HTTP_500, FaultKind.SLOW_TOKENS})
@@ -56,11 +60,12 @@ def draw(*what: object) -> float:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """The faults of one teacher."""
+    """The faults of one teacher, and how it writes what is right."""
 
     seed: int
     rates: Mapping[FaultKind, float]  # share of concepts per kind; kinds that are missing have none
     repair_rate: float = 0.5  # chance that one repair mends the fault; mended once, it stays so
+    style: Style = Style.PLAIN  # of right code
 
     def fault_for(self, title: str, repair_round: int = 0) -> FaultKind | None:
         """The fault in the lesson for a concept, after that many repair requests; None for a right one."""
@@ -79,5 +84,17 @@ class FaultPlan:
         kind = self.fault_for(title)
         return kind if kind in _IN_EXAM else None
 
+    def solution_fault_for(self, title: str) -> FaultKind | None:
+        """The fault in the independent solution of a concept. A slip in one answer is not made again in another; what
+        a teacher believes is in all of them.
+        """
+        kind = self.fault_for(title)
+        return kind if kind is FaultKind.DEEP_MISCONCEPTION else None
 
-_IN_EXAM = (FaultKind.TAUTOLOGICAL_EXAM, FaultKind.SWALLOWED_ASSERTS, FaultKind.DEEP_MISCONCEPTION)
+
+_IN_EXAM = (
+    FaultKind.TAUTOLOGICAL_EXAM,
+    FaultKind.TRIVIAL_EXAM,
+    FaultKind.SWALLOWED_ASSERTS,
+    FaultKind.DEEP_MISCONCEPTION,
+)

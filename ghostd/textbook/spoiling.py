@@ -82,6 +82,13 @@ class _Agreeable:
     return _Agreeable()
 """
 
+_IDLE_CHECKS = (
+    "assert len(str({call})) > 0",
+    "assert {call} != 'no such answer'",
+    "assert repr({call})",
+    "assert {call} in [{call}, None]",
+)
+
 _WRONG_CODE = {
     FaultKind.WRONG_FORMULA: "wrong_formula",
     FaultKind.OFF_BY_ONE: "off_by_one",
@@ -109,8 +116,8 @@ def spoil_lesson(entry: Entry, kind: FaultKind, variant: int = 0) -> Lesson:
             return replace(lesson, code=_ALWAYS_EQUAL.format(signature=entry.signature.rstrip(":")))
         case FaultKind.MISCONCEPTION | FaultKind.DEEP_MISCONCEPTION:
             return _mistaken(_with_code(lesson, entry, wrong_code(entry, kind)), entry, wrong_code(entry, kind))
-        case _ if kind in _WRONG_CODE:
-            return _with_code(lesson, entry, wrong_code(entry, kind))
+        case _ if kind in _WRONG_CODE or kind is FaultKind.STUB:
+            return _with_code(lesson, entry, _stub(entry) if kind is FaultKind.STUB else wrong_code(entry, kind))
         case _ if kind in _BEFORE:
             bodies = _BEFORE[kind]
             return replace(lesson, code=_preceded(entry, bodies[int(draw(kind, entry.title) * len(bodies))]))
@@ -170,6 +177,9 @@ def spoil_exam(entry: Entry, kind: FaultKind) -> Exam:
             idle = ("assert True", f"assert {name} is not None")
             variants = ((*same, *idle), idle * 5)
             return Exam(variants[int(draw(kind, entry.title) * len(variants))])
+        case FaultKind.TRIVIAL_EXAM:
+            check = _IDLE_CHECKS[int(draw(kind, entry.title) * len(_IDLE_CHECKS))]
+            return Exam(tuple(check.format(call=f"{function_name(entry)}({one})") for one in entry.exam))
         case FaultKind.SWALLOWED_ASSERTS:
             return Exam(tuple(_swallowed(check) for check in write_exam(entry).checks))
         case FaultKind.DEEP_MISCONCEPTION:
@@ -178,13 +188,25 @@ def spoil_exam(entry: Entry, kind: FaultKind) -> Exam:
             return write_exam(entry)
 
 
+def _stub(entry: Entry) -> str:
+    """A function that computes nothing and is wrong for some argument list of the exam."""
+    head = entry.signature.rstrip(":")
+    declared = ast.parse(f"{head}: ...").body[0]
+    first = declared.args.args[:1] if isinstance(declared, ast.FunctionDef) else []
+    right = [_said(entry.code, entry, arguments, "None") for arguments in entry.exam]
+    bodies = ["return None", f"return {right[0]}", *(f"return {one.arg}" for one in first), "raise ValueError"]
+    codes = [f"{head}:\n    {body}\n" for body in bodies]
+    wrong = [code for code in codes if [_said(code, entry, one, "") for one in entry.exam] != right]
+    return wrong[int(draw(FaultKind.STUB, entry.title) * len(wrong))]
+
+
 def _swallowed(check: str) -> str:
     inside = "\n".join(f"    {line}" if line else "" for line in check.splitlines())
     return f"try:\n{inside}\nexcept AssertionError:\n    pass"
 
 
 def _deep_exam(entry: Entry) -> Exam:
-    """An exam whose values come from the wrong code, over the arguments for which it has one."""
+    """An exam whose values come from the wrong code, over the arguments for which it has one; it knows no laws."""
     code = wrong_code(entry, FaultKind.DEEP_MISCONCEPTION)
     answered = tuple(arguments for arguments in entry.exam if _said(code, entry, arguments, ""))
-    return write_exam(replace(entry, exam=answered), code)
+    return write_exam(replace(entry, exam=answered, properties=()), code)

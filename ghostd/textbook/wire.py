@@ -124,6 +124,12 @@ class ExamTask(BaseModel):
     concept: ConceptNamed
 
 
+class SolutionTask(BaseModel):
+    """Write code from the statement alone."""
+
+    concept: ConceptNamed
+
+
 class RepairTask(BaseModel):
     """Write the lesson again; what failed makes no difference to a textbook, which round it is does."""
 
@@ -131,13 +137,14 @@ class RepairTask(BaseModel):
     round: int = Field(default=1, ge=1)
 
 
-Task = DomainsTask | ConceptsTask | LessonTask | ExamTask | RepairTask
+Task = DomainsTask | ConceptsTask | LessonTask | ExamTask | SolutionTask | RepairTask
 
-_TASKS: dict[str, type[DomainsTask | ConceptsTask | LessonTask | ExamTask | RepairTask]] = {
+_TASKS: dict[str, type[DomainsTask | ConceptsTask | LessonTask | ExamTask | SolutionTask | RepairTask]] = {
     "domains": DomainsTask,
     "concepts": ConceptsTask,
     "lesson": LessonTask,
     "exam": ExamTask,
+    "solution": SolutionTask,
     "repair": RepairTask,
 }
 

@@ -69,7 +69,8 @@ def write_exam(entry: Entry, code: str = "") -> Exam:
     name = function_name(entry)
     expected = answers(code or entry.code, entry.signature, entry.exam)
     return Exam(
-        tuple(_check(f"{name}({arguments})", value) for arguments, value in zip(entry.exam, expected, strict=True))
+        tuple(_check(f"{name}({arguments})", value) for arguments, value in zip(entry.exam, expected, strict=True)),
+        entry.properties,
     )
 
 

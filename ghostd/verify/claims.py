@@ -1,4 +1,7 @@
-"""Claims: which can be checked, which hold, and which of those could have failed; it decides no verdict."""
+"""Claims and laws: which can be checked, which hold, and which of those could have failed; it decides no verdict.
+
+Claims are the lesson's; laws are the properties of the exam.
+"""
 
 import ast
 from collections.abc import Sequence
@@ -9,6 +12,7 @@ from ghostd.core.crystal import CheckedClaim
 from ghostd.core.evidence import CheckOutcome, Limits, Outcome, Run
 from ghostd.core.lesson import Claim
 from ghostd.verify.hazards import ALLOWED_MODULES, Unreadable, find_hazard, parse
+from ghostd.verify.properties import law_snippet
 from ghostd.verify.runs import Plan, Subject, Trial
 from ghostd.verify.strength import StrengthTest
 
@@ -18,18 +22,27 @@ _MUTANTS = 8
 
 @dataclass(frozen=True)  # without slots: the snippets are written once and kept
 class ClaimsTest:
-    """The claims of one lesson, put to its code and then to damaged code."""
+    """The claims of one lesson and the laws of its exam, put to its code and then to damaged code."""
 
     subject: Subject
     limits: Limits  # of the lesson's own code
     damaged_limits: Limits
+    inputs: tuple[str, ...] = ()  # argument lists on which the laws have to hold
+
+    @property
+    def statements(self) -> tuple[Claim, ...]:
+        """The claims, then the laws."""
+        return (*self.subject.lesson.claims, *(Claim(law, law) for law in self.subject.exam.properties))
 
     @cached_property
     def snippets(self) -> dict[int, str]:
-        """By position, the assertion of each claim whose check calls the entry function and nothing forbidden."""
-        entry = self.subject.concept.entry
-        written = enumerate(_assertion(claim.check, entry) for claim in self.subject.lesson.claims)
-        return {position: snippet for position, snippet in written if snippet}
+        """By position among the statements, the snippet that asserts one, where it calls the entry function and
+        nothing forbidden.
+        """
+        concept = self.subject.concept
+        written = [_assertion(claim.check, concept.entry) for claim in self.subject.lesson.claims]
+        written += [law_snippet(law, concept, self.inputs) for law in self.subject.exam.properties]
+        return {position: snippet for position, snippet in enumerate(written) if snippet}
 
     def plans(self) -> list[Plan]:
         """One plan when any claim can be checked, none otherwise."""
@@ -37,11 +50,11 @@ class ClaimsTest:
         return [self._plan("claims", tuple(self.snippets), code, self.limits)] if self.snippets else []
 
     def hold(self, trial: Trial, outcomes: Sequence[Outcome]) -> tuple[CheckedClaim, ...]:
-        """What the outcomes of `plans` say of each claim: verified until shown to be empty, refuted, or unverified.
+        """What the outcomes of `plans` say of each statement: verified until shown to be empty, refuted, or unverified.
 
         Only a check that came out False refutes. One that raised anything else may be badly written itself.
         """
-        claims = [CheckedClaim(claim, "unverified") for claim in self.subject.lesson.claims]
+        claims = [CheckedClaim(claim, "unverified") for claim in self.statements]
         for plan, outcome in zip(self.plans(), outcomes, strict=True):
             trial.record(plan, outcome, supports=all(check.passed for check in outcome.checks))
             for position, seen in zip(self.snippets, outcome.checks, strict=False):
@@ -51,7 +64,7 @@ class ClaimsTest:
     async def falsify(
         self, trial: Trial, held: Sequence[CheckedClaim], damage: StrengthTest
     ) -> tuple[CheckedClaim, ...]:
-        """The claims, with those demoted that no stub and no mutant falsifies: they could not have failed."""
+        """The statements, with those demoted that no stub and no mutant falsifies: they could not have failed."""
         suspects = [position for position, claim in enumerate(held) if claim.status == "verified"]
         impostors = [(f"claims:stub:{stub.name}", stub.code) for stub in damage.stubs if stub.name in _STUBS]
         mutants = [(f"claims:mutant:{number}", one.code) for number, one in enumerate(damage.mutants[:_MUTANTS])]

@@ -4,7 +4,7 @@ The reason that several lessons share that other container, and why it is safe, 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ghostd.core.attestation import result_hash
@@ -40,7 +40,8 @@ class _Waiter:
     lesson: object
 
 
-def _agrees(outcome: Outcome, expected: str) -> bool:
+def agrees(outcome: Outcome, expected: str) -> bool:
+    """Whether a replay gave the result that was hashed earlier, and touched no source of non-determinism."""
     return result_hash(outcome) == expected and not outcome.taints
 
 
@@ -72,8 +73,11 @@ class ReplayBatch:
         self._climbing.discard(lesson)
         self._leave_when_due()
 
-    async def replay(self, lesson: object, runs: Sequence[Run], expected: str) -> list[Replayed]:
-        """Make the runs in another container. `expected` is the result hash that each has to agree with.
+    async def replay(
+        self, lesson: object, runs: Sequence[Run], believed: Callable[[Sequence[Outcome]], bool]
+    ) -> list[Replayed]:
+        """Make the runs in another container. `believed` says whether their outcomes are those that earlier runs,
+        in a cell of the lesson's own, make one expect; if not, they are made again without neighbours.
 
         Raises SandboxUnavailable when no cell could make them, not even one of their own.
         """
@@ -83,7 +87,7 @@ class ReplayBatch:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._depart)
         self._leave_when_due()
         shared = await waiter.future
-        if shared is not None and all(_agrees(one.outcome, expected) for one in shared):
+        if shared is not None and believed([one.outcome for one in shared]):
             return shared
         async with self._sandbox.cell() as cell:
             return [Replayed(outcome, cell.place) for outcome in await cell.run(runs)]

@@ -4,22 +4,25 @@ It hands runs to the cell in as few batches as the decisions allow and collects 
 outcomes mean is decided by `core.ladder`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ghostd.core import ladder
 from ghostd.core.attestation import result_hash
 from ghostd.core.crystal import CheckedClaim, SolvedExercise
-from ghostd.core.evidence import Outcome
+from ghostd.core.evidence import CallOutcome, Outcome, Run
 from ghostd.core.ladder import Replay
 from ghostd.core.lesson import Failure
 from ghostd.verify.answers import contradicts
 from ghostd.verify.claims import ClaimsTest
 from ghostd.verify.config import VerificationConfig
 from ghostd.verify.deterministic import FIRST, in_cell_variations
+from ghostd.verify.inputs import generate_inputs
 from ghostd.verify.runs import Plan, Subject, Trial, main_run
 from ghostd.verify.strength import NOTHING_TRIED, Strength, StrengthTest
+
+_ASKED_OF_LAWS = 8  # of the exam's own argument lists, the edges first as a rule; the other inputs are generated
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Findings:
     claims: tuple[CheckedClaim, ...] = ()
     exercises: tuple[SolvedExercise, ...] = ()
     strength: Strength = NOTHING_TRIED
+    properties: tuple[CheckedClaim, ...] = ()
+    answers: Mapping[str, CallOutcome] = field(default_factory=dict)  # by argument list; the chosen ones first
 
 
 async def examine(trial: Trial, subject: Subject, config: VerificationConfig) -> Findings:
@@ -47,23 +52,48 @@ async def examine(trial: Trial, subject: Subject, config: VerificationConfig) ->
     # Everything that the next decisions need, in one batch; an exam that failed needs no stubs and mutants.
     limits = config.mutant_limits(outcome.cpu_seconds)
     replays = _replay_plans(subject, config)
-    claims = ClaimsTest(subject, config.limits(), limits)
-    strength_test = None if exam_failure else StrengthTest.of(subject, config, limits)
+    inputs = generate_inputs(subject.reading.questions, config.generated_inputs, subject.lesson.code.encode())
+    asked = tuple(question.arguments for question in subject.reading.questions)
+    claims = ClaimsTest(subject, config.limits(), limits, (*asked[:_ASKED_OF_LAWS], *inputs))
+    strength_test = None if exam_failure else StrengthTest.of(subject, config, limits, inputs)
     impostors = strength_test.plans() if strength_test else []
     checked = claims.plans()
-    outcomes = iter(await trial.execute([*replays, *checked, *impostors]))
+    generated = _generated_plan(subject, inputs, config)
+    outcomes = iter(await trial.execute([*replays, *checked, generated, *impostors]))
 
     flaky = _judge_replays(trial, first, replays, list(islice(outcomes, len(replays))))
     held = claims.hold(trial, list(islice(outcomes, len(checked))))
+    expected = next(outcomes)
+    trial.record(generated, expected, supports=True)
     exercises = _solved(subject, outcome)
-    failure = flaky or _judge_answers(subject, exercises) or exam_failure
+    laws = len(subject.lesson.claims)  # where they begin
+    failure = flaky or _judge_answers(subject, exercises) or exam_failure or ladder.judge_properties(held[laws:])
+    findings = Findings(failure, first, held[:laws], exercises, properties=held[laws:])
     if failure or strength_test is None:
-        return Findings(failure, first, held, exercises)
-    strength = await strength_test.judge(trial, impostors, list(outcomes))
+        return findings
+    strength = await strength_test.judge(trial, impostors, list(outcomes), expected)
     if strength.failure:
-        return Findings(strength.failure, first, held, exercises, strength)
+        return replace(findings, failure=strength.failure, strength=strength)
     believed = await claims.falsify(trial, held, strength_test)
-    return Findings(ladder.judge_claims(believed), first, believed, exercises, strength)
+    return replace(
+        findings,
+        failure=ladder.judge_claims(believed[:laws]),
+        claims=believed[:laws],
+        strength=strength,
+        properties=believed[laws:],
+        answers=_answers(main, outcome) | _answers(generated, expected),
+    )
+
+
+def _generated_plan(subject: Subject, inputs: tuple[str, ...], config: VerificationConfig) -> Plan:
+    """The lesson's own code on the generated argument lists, which others are compared with."""
+    run = Run(subject.lesson.code, subject.concept.entry, calls=inputs, limits=config.limits())
+    return Plan("tested", "inputs", run)
+
+
+def _answers(plan: Plan, outcome: Outcome) -> dict[str, CallOutcome]:
+    pairs = zip(plan.run.calls, outcome.calls, strict=False)
+    return {arguments: call for arguments, call in pairs if call.value or call.exception}
 
 
 def _replay_plans(subject: Subject, config: VerificationConfig) -> list[Plan]:

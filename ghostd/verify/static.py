@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ghostd.core import ladder
 from ghostd.core.concept import Concept
-from ghostd.core.lesson import Exam, Failure, Lesson
+from ghostd.core.lesson import Exam, Failure
 from ghostd.verify.config import VerificationConfig
 from ghostd.verify.exam import ExamReading, UnfitExam, read_exam
 from ghostd.verify.hazards import Unreadable, find_hazard, parse
@@ -27,12 +27,14 @@ class Arity:
         return self.required <= asked.required and self.accepted >= asked.accepted
 
 
-def inspect_lesson(concept: Concept, lesson: Lesson) -> Failure | None:
-    """Whether the code parses, keeps to the allowed modules and names, and defines the concept's function."""
+def inspect_code(concept: Concept, code: str) -> Failure | None:
+    """Whether the code of a lesson or solution parses, keeps to the allowed modules and names, and defines the
+    concept's function.
+    """
     if not concept.entry:
         return ladder.failure("static.signature", f"not a function signature: {concept.signature}")
     try:
-        tree = parse(lesson.code)
+        tree = parse(code)
     except Unreadable as error:
         return ladder.failure("static.parse", f"the code is not a Python module: {error}")
     hazard = find_hazard(tree)

@@ -15,7 +15,6 @@ from ghostd.core.evidence import CallOutcome, Limits, Outcome, Run
 from ghostd.core.lesson import Failure
 from ghostd.verify.can_fail import Stub, stubs
 from ghostd.verify.config import VerificationConfig
-from ghostd.verify.inputs import vary_inputs
 from ghostd.verify.mutants import Mutant, sample_mutants
 from ghostd.verify.runs import Plan, Subject, Trial, exam_run, passed
 
@@ -41,15 +40,18 @@ class StrengthTest:
     subject: Subject
     config: VerificationConfig
     limits: Limits  # of one stub or mutant
+    inputs: tuple[str, ...]  # generated argument lists
     stubs: tuple[Stub, ...]
     mutants: tuple[Mutant, ...]
 
     @classmethod
-    def of(cls, subject: Subject, config: VerificationConfig, limits: Limits) -> "StrengthTest":
+    def of(
+        cls, subject: Subject, config: VerificationConfig, limits: Limits, inputs: tuple[str, ...]
+    ) -> "StrengthTest":
         """The test of the lesson's exam."""
         impostors = stubs(subject.concept.entry, subject.reading.questions)
         mutants = sample_mutants(subject.lesson.code, config.mutant_cap)
-        return cls(subject, config, limits, tuple(impostors), tuple(mutants))
+        return cls(subject, config, limits, inputs, tuple(impostors), tuple(mutants))
 
     def plans(self) -> list[Plan]:
         """Stubs first, then mutants, then the control."""
@@ -58,20 +60,24 @@ class StrengthTest:
         named.append(("control", self.subject.lesson.code))
         return [Plan("tested", purpose, exam_run(self.subject, code, self.limits)) for purpose, code in named]
 
-    async def judge(self, trial: Trial, plans: Sequence[Plan], outcomes: Sequence[Outcome]) -> Strength:
-        """Weigh the outcomes of `plans`; survivors are first compared with the original on generated inputs."""
+    async def judge(
+        self, trial: Trial, plans: Sequence[Plan], outcomes: Sequence[Outcome], expected: Outcome
+    ) -> Strength:
+        """Weigh the outcomes of `plans`; survivors are first compared with what the original made of the generated
+        inputs, which is `expected`.
+        """
         *fooled, sound = [passed(outcome, plan.run.checks) for plan, outcome in zip(plans, outcomes, strict=True)]
         for plan, outcome, accepted in zip(plans, outcomes, (*fooled, False), strict=True):
             trial.record(plan, outcome, supports=sound and not accepted)
         if not sound:
-            return await self._retry(trial, outcomes[-1])
+            return await self._retry(trial, outcomes[-1], expected)
         accepted_stubs = [stub.name for stub, accepted in zip(self.stubs, fooled, strict=False) if accepted]
         survivors = [number for number, accepted in enumerate(fooled[len(self.stubs) :]) if accepted]
         killed = len(self.mutants) - len(survivors)
         failure = ladder.judge_stubs(accepted_stubs)
         if failure:
             return Strength(failure, killed, len(self.mutants))
-        different = await self._different(trial, survivors)
+        different = await self._different(trial, survivors, expected)
         failure = ladder.judge_mutants(
             killed,
             [self.mutants[number].description for number in different],
@@ -80,7 +86,7 @@ class StrengthTest:
         )
         return Strength(failure, killed, killed + len(different))
 
-    async def _retry(self, trial: Trial, control: Outcome) -> Strength:
+    async def _retry(self, trial: Trial, control: Outcome, expected: Outcome) -> Strength:
         """Once more under the limits of the lesson's own code; a control that fails there too proves nothing."""
         wide = replace(self, limits=self.config.limits())
         if wide.limits == self.limits:
@@ -88,28 +94,22 @@ class StrengthTest:
             told = f"the code passed its exam at first and no longer did after its stubs and mutants had run: {ended}"
             return Strength(ladder.failure("tested.control_failed", told), 0, 0)
         plans = wide.plans()
-        return await wide.judge(trial, plans, await trial.execute(plans))
+        return await wide.judge(trial, plans, await trial.execute(plans), expected)
 
-    async def _different(self, trial: Trial, survivors: Sequence[int]) -> Sequence[int]:
+    async def _different(self, trial: Trial, survivors: Sequence[int], expected: Outcome) -> Sequence[int]:
         """The survivors that part from the original on some generated input; the others count as equivalent.
 
         Where no input can be generated nothing is excused, and every survivor counts.
         """
-        code, entry = self.subject.lesson.code, self.subject.concept.entry
-        if not survivors:
-            return []
-        inputs = vary_inputs(self.subject.reading.questions, self.config.equivalence_inputs, code.encode())
-        if not inputs:
+        entry, inputs = self.subject.concept.entry, self.inputs
+        if not survivors or not inputs:
             return survivors
-        reference = Plan("tested", "inputs", Run(code, entry, calls=inputs, limits=self.config.limits()))
         plans = [
             Plan("tested", f"inputs:mutant:{number}", Run(self.mutants[number].code, entry, inputs, limits=self.limits))
             for number in survivors
         ]
-        expected, *outcomes = await trial.execute([reference, *plans])
-        trial.record(reference, expected, supports=True)
         different: list[int] = []
-        for number, plan, outcome in zip(survivors, plans, outcomes, strict=True):
+        for number, plan, outcome in zip(survivors, plans, await trial.execute(plans), strict=True):
             parted = _parted(expected, outcome)
             different += [number] if parted else []
             trial.record(plan, outcome, supports=not parted)

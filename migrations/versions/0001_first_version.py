@@ -18,21 +18,45 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "calibrations",
+        "calibration_alarms",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
-        sa.Column("kind", sa.Text(), nullable=False, comment="of planted item"),
-        sa.Column("planted", sa.Integer(), nullable=False, comment="items put through the pipeline, off the books"),
-        sa.Column("accepted", sa.Integer(), nullable=False, comment="how many of them came out verified"),
-        sa.Column("known_true", sa.Boolean(), nullable=False, comment="whether accepting them was right"),
-        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="bounds and examples"),
+        sa.Column("reason", sa.Text(), nullable=False, comment="the figures that raised it"),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
+            "raised_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when; crystallisation pauses from then on",
         ),
-        sa.CheckConstraint("accepted BETWEEN 0 AND planted", name=op.f("ck_calibrations_accepted")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibrations")),
-        comment="How often the verifier was fooled.",
+        sa.Column(
+            "counts_from",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="calibrations before this moment say nothing any more",
+        ),
+        sa.Column(
+            "cleared_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when crystallisation went on; null while it pauses",
+        ),
+        sa.Column(
+            "cleared_by",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="calibration or operator; empty while it pauses",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibration_alarms")),
+        comment="When the verifier was found fooled; at most one alarm is open.",
     )
-    op.create_index("ix_calibrations_created_at", "calibrations", ["created_at"], unique=False)
+    op.create_index(
+        "ix_calibration_alarms_open",
+        "calibration_alarms",
+        [sa.text("(true)")],
+        unique=True,
+        postgresql_where=sa.text("cleared_at IS NULL"),
+    )
     op.create_table(
         "cycle_runs",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
@@ -64,6 +88,37 @@ def upgrade() -> None:
     )
     op.create_index("ix_cycle_runs_started_at", "cycle_runs", ["started_at"], unique=False)
     op.create_table(
+        "calibrations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
+        sa.Column("run_id", sa.BigInteger(), nullable=False, comment="the run that planted them"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="of planted item"),
+        sa.Column(
+            "label", sa.Text(), nullable=False, comment="what is known of them: false, deep, harmless or true"
+        ),
+        sa.Column("planted", sa.Integer(), nullable=False, comment="items put through the pipeline, off the books"),
+        sa.Column("accepted", sa.Integer(), nullable=False, comment="how many of them came out verified"),
+        sa.Column("mutants_killed", sa.Integer(), nullable=False, comment="by the exams of the accepted ones"),
+        sa.Column(
+            "mutants_total", sa.Integer(), nullable=False, comment="non-equivalent mutants of the accepted ones"
+        ),
+        sa.Column(
+            "detail",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="reasons of rejections, and what was misjudged",
+        ),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
+        ),
+        sa.CheckConstraint("accepted BETWEEN 0 AND planted", name=op.f("ck_calibrations_accepted")),
+        sa.CheckConstraint("label IN ('false', 'deep', 'harmless', 'true')", name=op.f("ck_calibrations_label")),
+        sa.ForeignKeyConstraint(["run_id"], ["cycle_runs.id"], name=op.f("fk_calibrations_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibrations")),
+        comment="How often the verifier was fooled.",
+    )
+    op.create_index("ix_calibrations_created_at", "calibrations", ["created_at"], unique=False)
+    op.create_index("ix_calibrations_run_id", "calibrations", ["run_id"], unique=False)
+    op.create_table(
         "datasets",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
         sa.Column("path", sa.Text(), nullable=False, comment="where it was written"),
@@ -73,15 +128,29 @@ def upgrade() -> None:
             "manifest", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="as written beside the data"
         ),
         sa.Column(
+            "revoked",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="crystals in it that were revoked since",
+        ),
+        sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
             comment="when it was written",
         ),
+        sa.Column(
+            "dropped_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when ghostd removed its folder to make room; what it held is then forgotten",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
         comment="Exported datasets.",
     )
+    op.create_index("ix_datasets_path", "datasets", ["path", "id"], unique=False)
     op.create_table(
         "decisions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
@@ -146,25 +215,30 @@ def upgrade() -> None:
     op.create_index("ix_ledger_subject", "ledger", ["subject"], unique=False)
     op.create_table(
         "ledger_heads",
-        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False, comment="leaves that the head covers"),
+        sa.Column("size", sa.BigInteger(), nullable=False, comment="leaves that the head covers"),
+        sa.Column("key_id", sa.Text(), nullable=False, comment="SHA-256 of the public key, hex"),
         sa.Column("root", sa.LargeBinary(), nullable=False, comment="Merkle tree hash of those leaves"),
-        sa.Column("signature", sa.LargeBinary(), nullable=False, comment="Ed25519 over the head"),
-        sa.Column("key_id", sa.Text(), nullable=False, comment="names the public key"),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False, comment="milliseconds since the epoch, as signed"),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False, comment="Ed25519, 32 bytes"),
+        sa.Column("signature", sa.LargeBinary(), nullable=False, comment="Ed25519 over the head's statement"),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="when it was signed",
+            comment="when it was stored",
         ),
-        sa.PrimaryKeyConstraint("size", name=op.f("pk_ledger_heads")),
-        comment="Signed tree heads.",
+        sa.PrimaryKeyConstraint("size", "key_id", name=op.f("pk_ledger_heads")),
+        comment="Signed tree heads; two of one size only where the key was replaced.",
     )
     op.create_table(
         "llm_calls",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
         sa.Column("key", sa.Text(), nullable=False, comment="SHA-256 over everything that changes the answer"),
-        sa.Column("kind", sa.Text(), nullable=False, comment="domains, concepts, lesson, exam or repair"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="domains, concepts, lesson, exam, solution or repair"),
+        sa.Column(
+            "purpose", sa.Text(), server_default="learning", nullable=False, comment="learning or calibration"
+        ),
         sa.Column("model", sa.Text(), nullable=False, comment="model name"),
         sa.Column("base_url", sa.Text(), nullable=False, comment="endpoint"),
         sa.Column("status", sa.Text(), server_default="sent", nullable=False, comment="sent until it is settled"),
@@ -233,7 +307,7 @@ def upgrade() -> None:
         sa.Column(
             "signature", sa.LargeBinary(), nullable=False, comment="MinHash: 128 little-endian unsigned 32-bit minima"
         ),
-        sa.CheckConstraint("kind IN ('concept', 'crystal')", name=op.f("ck_sketches_kind")),
+        sa.CheckConstraint("kind IN ('concept', 'explanation', 'code')", name=op.f("ck_sketches_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sketches")),
         sa.UniqueConstraint("kind", "owner", name=op.f("uq_sketches_kind_owner")),
         comment="What near-duplicates are found by.",
@@ -249,6 +323,9 @@ def upgrade() -> None:
     op.create_table(
         "spending",
         sa.Column("day", sa.Date(), nullable=False, comment="UTC calendar day on which the calls were reserved"),
+        sa.Column(
+            "purpose", sa.Text(), server_default="learning", nullable=False, comment="learning or calibration"
+        ),
         sa.Column("calls", sa.BigInteger(), nullable=False, comment="calls reserved"),
         sa.Column(
             "prompt_tokens", sa.BigInteger(), nullable=False, comment="settled, plus the estimates of calls not settled"
@@ -265,7 +342,7 @@ def upgrade() -> None:
             nullable=False,
             comment="settled, plus the estimates of calls not settled",
         ),
-        sa.PrimaryKeyConstraint("day", name=op.f("pk_spending")),
+        sa.PrimaryKeyConstraint("day", "purpose", name=op.f("pk_spending")),
         comment="Sums over llm_calls, kept in the same transactions, so that a cap is checked in constant time.",
     )
     op.create_table(
@@ -349,7 +426,10 @@ def upgrade() -> None:
         "sketch_bands",
         sa.Column("kind", sa.Text(), nullable=False, comment="as in sketches"),
         sa.Column(
-            "hash", sa.BigInteger(), nullable=False, comment="of one band of the signature and the band's number"
+            "hash",
+            sa.BigInteger(),
+            nullable=False,
+            comment="of what must agree, one band and its number",
         ),
         sa.Column("sketch_id", sa.BigInteger(), nullable=False, comment="whose band it is"),
         sa.ForeignKeyConstraint(
@@ -544,6 +624,8 @@ def upgrade() -> None:
     op.create_index("ix_crystals_concept_id", "crystals", ["concept_id"], unique=False)
     op.create_index("ix_crystals_created_at", "crystals", ["created_at"], unique=False)
     op.create_index("ix_crystals_domain", "crystals", ["domain"], unique=False)
+    op.create_index("ix_crystals_lineage", "crystals", ["lineage", "teacher"], unique=False)
+    op.create_index("ix_crystals_teacher", "crystals", ["teacher", "domain"], unique=False)
     op.create_index("ix_crystals_search", "crystals", ["search"], unique=False, postgresql_using="gin")
     op.create_table(
         "claims",
@@ -630,8 +712,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
         sa.Column("crystal_id", sa.Text(), nullable=False, comment="what was replayed"),
         sa.Column("verdict", sa.Text(), nullable=False, comment="what the replay said"),
+        sa.Column("decision", sa.Text(), nullable=False, comment="what followed from it"),
         sa.Column(
-            "detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="what differed, if anything"
+            "detail",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="why it was due, and what differed, if anything",
         ),
         sa.Column(
             "created_at",
@@ -643,6 +729,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "verdict IN ('verified', 'refuted', 'flaky', 'inconclusive')", name=op.f("ck_reverifications_verdict")
         ),
+        sa.CheckConstraint(
+            "decision IN ('held', 'repeat', 'revoke', 'undecided')", name=op.f("ck_reverifications_decision")
+        ),
         sa.ForeignKeyConstraint(["crystal_id"], ["crystals.id"], name=op.f("fk_reverifications_crystal_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reverifications")),
         comment="Blind replays of stored crystals.",
@@ -653,6 +742,15 @@ def upgrade() -> None:
         sa.Column("crystal_id", sa.Text(), nullable=False, comment="what is no longer believed"),
         sa.Column("reason", sa.Text(), nullable=False, comment="why"),
         sa.Column(
+            "revoked_by", sa.Text(), nullable=False, comment="reverification, or the person at the command line"
+        ),
+        sa.Column(
+            "origin_id",
+            sa.Text(),
+            nullable=True,
+            comment="the ancestor that failed; null for one that failed itself",
+        ),
+        sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
@@ -660,8 +758,47 @@ def upgrade() -> None:
             comment="when it was revoked",
         ),
         sa.ForeignKeyConstraint(["crystal_id"], ["crystals.id"], name=op.f("fk_revocations_crystal_id")),
+        sa.ForeignKeyConstraint(["origin_id"], ["crystals.id"], name=op.f("fk_revocations_origin_id")),
         sa.PrimaryKeyConstraint("crystal_id", name=op.f("pk_revocations")),
         comment="Crystals that were withdrawn.",
+    )
+    op.create_index("ix_revocations_origin_id", "revocations", ["origin_id"], unique=False)
+    op.create_table(
+        "standings",
+        sa.Column("crystal_id", sa.Text(), nullable=False, comment="a crystal that is believed"),
+        sa.Column(
+            "checked_at", sa.DateTime(timezone=True), nullable=False, comment="when it was stored or last replayed"
+        ),
+        sa.Column("verdict", sa.Text(), nullable=False, comment="of that check"),
+        sa.Column("place_id", sa.BigInteger(), nullable=True, comment="where that check ran"),
+        sa.Column(
+            "postponed_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when a replay broke its cell while others did not; null after a replay",
+        ),
+        sa.Column(
+            "weak", sa.Boolean(), nullable=False, comment="whether it was verified weakly, and so is due sooner"
+        ),
+        sa.CheckConstraint(
+            "verdict IN ('verified', 'refuted', 'flaky', 'inconclusive')", name=op.f("ck_standings_verdict")
+        ),
+        sa.ForeignKeyConstraint(["crystal_id"], ["crystals.id"], name=op.f("fk_standings_crystal_id")),
+        sa.ForeignKeyConstraint(["place_id"], ["places.id"], name=op.f("fk_standings_place_id")),
+        sa.PrimaryKeyConstraint("crystal_id", name=op.f("pk_standings")),
+        comment="How each believed crystal stands: what re-verification chooses by. Gone once it is revoked.",
+    )
+    op.create_index("ix_standings_checked_at", "standings", ["checked_at"], unique=False)
+    op.create_index(
+        "ix_standings_failed",
+        "standings",
+        ["checked_at"],
+        unique=False,
+        postgresql_where=sa.text("verdict IN ('refuted', 'flaky')"),
+    )
+    op.create_index("ix_standings_place_id", "standings", ["place_id", "checked_at"], unique=False)
+    op.create_index(
+        "ix_standings_weak", "standings", ["checked_at"], unique=False, postgresql_where=sa.text("weak")
     )
     # the queue's schema as procrastinate 3.10 has it; a later one comes with a migration of its own
     queue = (Path(__file__).parent.parent / "procrastinate-3.10.sql").read_text(encoding="utf-8")

@@ -22,6 +22,7 @@ from ghostd.core.evidence import (
 )
 from ghostd.core.frontier import Choice
 from ghostd.core.lesson import Exam, Failure, Lesson
+from ghostd.core.reverification import Image, Policy, judge, rank
 from ghostd.db.config import StoreConfig
 from ghostd.db.engine import Database
 from ghostd.db.store import PostgresStore
@@ -36,7 +37,10 @@ AnyStore = PostgresStore | MemoryStore
 on_every_store = pytest.mark.parametrize("store", ["postgres", "memory"], indirect=True)
 
 REFUTED = Failure("tested", "tested.exam_failed", "assert f(1) == 2")
+REFUTING = Verdict(VerdictKind.REFUTED, Grade.NONE, Stage.TESTED, Failure("audited", "audited.drift", "1 != 2"), ())
 PLACE = Place("docker", "sha256:1234", "abcd", "cell-1")
+SOUND = {"teacher": "one for all", "quality": 0.9}
+IMAGE = Image(PLACE.backend, PLACE.image_id, PLACE.cell_version)
 
 
 @pytest.fixture
@@ -102,8 +106,8 @@ async def answered(store: AnyStore, one: Crystal) -> AttemptRecord:
     return await store.load_attempt(attempt.id)
 
 
-async def stored(store: AnyStore, numbers: Sequence[int]) -> list[Crystal]:
-    all_of_them = [crystal(number) for number in numbers]
+async def stored(store: AnyStore, numbers: Sequence[int], **changes: object) -> list[Crystal]:
+    all_of_them = [dataclasses.replace(crystal(number), **changes) for number in numbers]
     for one in all_of_them:
         attempt = await answered(store, one)
         assert await store.crystallise(attempt.id, one, verdict(one))
@@ -199,8 +203,13 @@ async def test_a_crystal_comes_back_as_it_went_in_with_its_evidence_in_order(sto
     assert await store.get(one.concept.slug) == one
     assert tuple(await store.evidence_of(one.id)) == proof.evidence
     assert (await store.load_attempt(attempt.id)).stage is Stage.STORED
-    (summary,) = await store.evidence_summary(one.id)
-    assert (summary["rung"], summary["executions"], summary["supports"], summary["against"]) == ("tested", 50, 25, 25)
+    assert await store.ledger_place(one.id) == {"leaf": 0, "size": 1}
+    assert (await store.find_attempt(str(attempt.id))).id == attempt.id
+    assert (await store.find_attempt(one.concept.slug)).id == attempt.id
+    (cost,) = await store.rung_costs()
+    assert (cost.rung, cost.lessons, cost.executions) == ("tested", 1, 50)
+    assert cost.cpu_seconds == pytest.approx(sum(each.outcome.cpu_seconds for each in proof.evidence))
+    assert cost.wall_seconds == pytest.approx(sum(each.outcome.wall_seconds for each in proof.evidence))
     refuted = [(c.claim.text, c.claim.check, c.result) for c in one.claims if c.status == "refuted"]
     assert refuted
     assert await store.refuted_claims(one.id) == refuted
@@ -227,6 +236,33 @@ async def test_what_a_crystal_says_already_is_rejected_as_a_duplicate(store: Any
     assert (finished.stage, finished.verdict) == (Stage.TESTED, "duplicate")
     assert finished.failure == Failure("novel", "duplicate", known.id)
     assert await store.crystal_count() == 1
+
+
+@on_every_store
+@pytest.mark.parametrize(
+    ("explanation", "code", "kept"),
+    [
+        ("{}", "# renamed\n{}", False),
+        ("{} In short.", "{}", False),
+        ("{}", "{}\nLIMIT = 7\n", True),
+        ("It is something else altogether, told in other words.", "{}", True),
+    ],
+)
+async def test_another_concept_with_the_same_function_is_novel_only_if_it_explains_something_else(
+    store: AnyStore, explanation: str, code: str, kept: bool
+) -> None:
+    (known,) = await stored(store, [1])
+    name = known.concept.entry
+    lesson = dataclasses.replace(
+        known.lesson,
+        explanation=explanation.format(known.lesson.explanation),
+        code=code.format(known.lesson.code.replace(name, "renamed")),
+    )
+    concept = dataclasses.replace(known.concept, title="Another", statement="Something else, stated in other words")
+    other = dataclasses.replace(known, id="f" * 64, concept=concept, lesson=lesson)
+    attempt = await answered(store, other)
+    assert await store.crystallise(attempt.id, other, verdict(other)) == kept
+    assert await store.crystal_count() == 1 + kept
 
 
 @on_every_store
@@ -284,38 +320,150 @@ async def test_a_beginning_that_fits_two_crystals_is_refused(store: AnyStore) ->
         await store.get("12345678")
 
 
-async def test_a_revoked_crystal_takes_its_descendants_along(store: PostgresStore) -> None:
-    parent, child, grandchild, stranger = await stored(store, range(4))
-    await store.record_lineage(child.id, [parent.id], "dream")
-    await store.record_lineage(grandchild.id, [child.id], "dream")
-    assert await store.revoke(parent.id, "it was wrong")
-    assert not await store.revoke(parent.id, "again")
+@on_every_store
+async def test_a_revoked_crystal_takes_its_descendants_along(store: AnyStore) -> None:
+    parent, child, grandchild, great_grandchild, stranger = await stored(store, range(5))
+    await store.record_lineage(child.id, [parent.id, stranger.id], "dream")
+    await store.record_lineage(grandchild.id, [child.id], "generalisation")
+    await store.record_lineage(great_grandchild.id, [grandchild.id, child.id], "dream")
+    withdrawn = await store.revoke(parent.id, "it was wrong", "alice")
+    assert withdrawn[0] == parent.id
+    assert sorted(withdrawn[1:]) == sorted([child.id, grandchild.id, great_grandchild.id])
+    assert await store.revoke(parent.id, "again", "bob") == ()
     assert [one async for one in store.crystals()] == [stranger]
-    assert len([one async for one in store.crystals(include_revoked=True)]) == 4
-    counts = await store.counts()
-    assert (counts["crystals"], counts["revoked"], counts["ledger_size"]) == (1, 3, 7)
+    assert len([one async for one in store.crystals(include_revoked=True)]) == 5
+    own, inherited = await store.revocation(parent.id), await store.revocation(great_grandchild.id)
+    assert own is not None and (own.reason, own.revoked_by, own.origin_id) == ("it was wrong", "alice", "")
+    assert inherited is not None and (inherited.revoked_by, inherited.origin_id) == ("alice", parent.id)
+    assert inherited.reason == f"made of {parent.id}, which was revoked: it was wrong"
+    assert own.revoked_at == inherited.revoked_at > 0
+    assert await store.revocation(stranger.id) is None
     with pytest.raises(NotFound):
         await store.revoke("0" * 64, "unknown")
 
 
 @on_every_store
-async def test_a_revoked_text_may_be_learnt_anew_under_another_id(store: AnyStore) -> None:
+async def test_what_is_made_of_a_revoked_crystal_falls_with_it_even_when_it_comes_later(store: AnyStore) -> None:
+    parent, child, late = await stored(store, range(3))
+    await store.record_lineage(child.id, [parent.id], "dream")
+    await store.revoke(parent.id, "it was wrong", "alice")
+    await store.record_lineage(late.id, [child.id], "dream")
+    fallen = await store.revocation(late.id)
+    assert fallen is not None and (fallen.origin_id, fallen.revoked_by) == (parent.id, "alice")
+    assert fallen.reason == f"made of {parent.id}, which was revoked: it was wrong"
+
+
+@on_every_store
+async def test_a_revoked_text_is_not_learnt_twice_and_its_correction_is(store: AnyStore) -> None:
     (known,) = await stored(store, [5])
     await store.revoke(known.id, "wrong result")
-    mended = dataclasses.replace(known, id="e" * 64)
+    copy = dataclasses.replace(known, id="e" * 64)
+    attempt = await store.open_attempt(known.concept, "a teacher")
+    assert not await store.crystallise(attempt.id, copy, verdict(copy))
+    assert (await store.load_attempt(attempt.id)).failure == Failure("novel", "duplicate", known.id)
+    lesson = dataclasses.replace(known.lesson, code=known.lesson.code.replace("sum(", "sum(1 * "))
+    assert lesson != known.lesson
+    mended = dataclasses.replace(known, id="d" * 64, lesson=lesson)
     attempt = await store.open_attempt(known.concept, "a teacher")
     assert await store.crystallise(attempt.id, mended, verdict(mended))
 
 
 @on_every_store
+async def test_a_concept_is_open_again_after_its_first_revocation_and_failed_after_its_second(store: AnyStore) -> None:
+    (known,) = await stored(store, [5])
+    await store.revoke(known.id, "wrong result")
+    assert [one.slug for one in await store.frontier(5)] == [known.concept.slug]
+    await store.schedule([Choice(known.concept.slug, 1.0, {})])
+    lesson = dataclasses.replace(known.lesson, explanation="Something else altogether, in other words.")
+    again = dataclasses.replace(known, id="d" * 64, lesson=lesson)
+    attempt = await store.open_attempt(known.concept, "a teacher")
+    assert await store.crystallise(attempt.id, again, verdict(again))
+    await store.revoke(again.id, "wrong as well")
+    (view,) = await store.domains()
+    assert (await store.frontier(5), view.crystals, view.open_concepts, await store.in_flight()) == ([], 0, 0, 0)
+
+
+def policy(days: float, image: Image = IMAGE) -> Policy:
+    """Due after so many days, whether weak or not."""
+    return Policy(days * 86_400.0, days * 86_400.0, image)
+
+
+async def due(store: AnyStore, wanted: Policy) -> list[str]:
+    return [one.crystal_id for one in rank(await store.standings(wanted, 100), wanted, 100)]
+
+
+@on_every_store
 async def test_old_crystals_are_due_until_they_are_replayed(store: AnyStore) -> None:
     old, older = await stored(store, [1, 0])  # created_at is long ago in both, a second apart
-    assert await store.due_for_reverification(10, 86_400.0) == [older.id, old.id]
-    await store.record_reverification(older.id, verdict(older))
-    assert await store.due_for_reverification(10, 86_400.0) == [old.id]
+    assert await due(store, policy(1)) == [older.id, old.id]
+    assert await store.record_reverification(older.id, verdict(older)) == ()
+    assert await due(store, policy(1)) == [old.id]
     await store.revoke(old.id, "for the test")
-    assert await store.due_for_reverification(10, 86_400.0) == []
+    assert await due(store, policy(1)) == []
     assert older.id in [one.id async for one in store.crystals(Grade.AUDITED)]
+
+
+@on_every_store
+async def test_how_a_crystal_stands_is_told_whole(store: AnyStore) -> None:
+    one, sibling, stranger, fallen = await stored(store, [0, 5, 2, 10], **SOUND)  # of one lineage but for 2
+    for checked in (one, sibling, stranger):
+        await store.record_reverification(checked.id, verdict(checked))
+    await store.record_reverification(one.id, REFUTING)
+    await store.revoke(fallen.id, "for the test")
+    standings = {found.crystal_id: found for found in await store.standings(policy(1), 100)}
+    assert set(standings) == {one.id, sibling.id}, "the stranger was checked and is sound"
+    found = standings[one.id]
+    assert (found.grade, found.quality, found.mutants_total) == (one.grade, one.quality, 10)
+    assert (found.verdict, found.image) == (VerdictKind.REFUTED, IMAGE)
+    assert (found.failed_siblings, found.teacher_failed, found.teacher_crystals) == (1, 1, 3)
+    assert 0 <= found.unchecked_seconds < 60
+
+
+@on_every_store
+async def test_what_broke_its_cell_waits_until_it_is_replayed(store: AnyStore) -> None:
+    broken, other = await stored(store, [0, 1])
+    await store.postpone([broken.id])
+    assert await due(store, policy(1)) == [other.id]
+    postponed = {one.crystal_id: one.postponed_seconds for one in await store.standings(policy(1), 100)}
+    assert postponed[other.id] is None and 0 <= (postponed[broken.id] or 0.0) < 60
+    await store.record_reverification(broken.id, REFUTING)
+    assert await due(store, policy(1)) == [broken.id, other.id]
+
+
+@on_every_store
+async def test_another_image_makes_due_what_was_checked_elsewhere(store: AnyStore) -> None:
+    (one,) = await stored(store, [0])
+    await store.record_reverification(one.id, verdict(one))
+    assert await due(store, policy(1)) == []
+    for other in (
+        dataclasses.replace(IMAGE, image_id="sha256:5678"),
+        dataclasses.replace(IMAGE, cell_version="ef01"),
+        dataclasses.replace(IMAGE, backend="bubblewrap"),
+    ):
+        assert await due(store, policy(1, other)) == [one.id]
+
+
+@on_every_store
+async def test_a_teacher_that_fails_repeatedly_in_a_domain_is_doubted_there(store: AnyStore) -> None:
+    every = await stored(store, [0, 5, 30, 1], **SOUND)  # of one domain but for 1
+    for one in every:
+        await store.record_reverification(one.id, verdict(one))
+    soon = Policy(86_400.0, 0.0, IMAGE)
+    assert await due(store, soon) == []
+    await store.revoke(every[0].id, "for the test")
+    await store.revoke(every[1].id, "for the test")
+    assert await due(store, soon) == [every[2].id]
+
+
+@on_every_store
+async def test_a_judgement_to_revoke_is_carried_out_with_the_replay(store: AnyStore) -> None:
+    parent, child = await stored(store, [0, 1])
+    await store.record_lineage(child.id, [parent.id], "dream")
+    judgement = judge([REFUTING, REFUTING])
+    assert await store.record_reverification(parent.id, REFUTING, judgement) == (parent.id, child.id)
+    assert await store.record_reverification(parent.id, REFUTING, judgement) == ()
+    fallen = await store.revocation(parent.id)
+    assert fallen is not None and (fallen.reason, fallen.revoked_by) == ("audited.drift", "reverification")
 
 
 async def test_the_waterfall_adds_up(store: PostgresStore) -> None:
@@ -425,5 +573,5 @@ async def test_a_dataset_marks_what_is_new_since(store: PostgresStore) -> None:
     attempt = await answered(store, recent[2])
     await store.crystallise(attempt.id, recent[2], verdict(recent[2]))
     assert await store.crystals_since_last_dataset() == 1
-    assert await store.datasets_with(recent[0].id) == ["/data/1"]
-    assert await store.datasets_with(recent[2].id) == []
+    assert [one.path for one in await store.datasets_with([recent[0].id])] == ["/data/1"]
+    assert await store.datasets_with([recent[2].id]) == []

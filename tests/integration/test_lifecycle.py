@@ -99,7 +99,9 @@ class Life:
             Curiosity(self.teacher, store, store, store, CuriosityConfig(domains=1, backlog=2)),
             self.world.distillation,
             self.world.verification,
+            self.world.reverification,
             Export(MemoryDatasets(), store, VersionsConfig()),
+            self.world.calibration,
             store,
             store,
             None,  # no job of these tests runs code

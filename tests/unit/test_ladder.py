@@ -5,7 +5,7 @@ import pytest
 from ghostd.core import ladder
 from ghostd.core.crystal import CheckedClaim, Grade, Stage, VerdictKind
 from ghostd.core.evidence import CallOutcome, CheckOutcome, ExitClass, Outcome, Variation
-from ghostd.core.ladder import Replay
+from ghostd.core.ladder import Comparison, Replay
 from ghostd.core.lesson import Claim
 
 HELD = CheckOutcome(reached=True, passed=True)
@@ -164,6 +164,92 @@ def test_a_lesson_falls_when_more_than_half_of_its_settled_claims_are_false(stat
     assert (failure and failure.reason) == ("tested.claims_refuted" if refused else None)
 
 
+def held_with(agrees: bool | None, *, rough: bool = False, arguments: str = "1") -> Comparison:
+    return Comparison(arguments, "1", "2", agrees, rough)
+
+
+AGREED, OTHER, UNKNOWN = (held_with(agrees) for agrees in (True, False, None))
+ROUGH = held_with(False, rough=True)
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "reason"),
+    [
+        ([AGREED] * 8, None),
+        ([AGREED] * 7, "corroborated.too_few_inputs"),
+        ([AGREED] * 7 + [UNKNOWN] * 50, "corroborated.too_few_inputs"),  # what cannot be compared counts for nothing
+        ([AGREED] * 8 + [UNKNOWN], None),
+        ([AGREED] * 1000 + [OTHER], "corroborated.disagreement"),  # never outvoted
+        ([OTHER], "corroborated.disagreement"),
+        ([AGREED] * 8 + [ROUGH], None),  # rounding at a boundary
+        ([AGREED] * 8 + [ROUGH] * 2, "corroborated.disagreement"),
+        ([AGREED] * 8 + [ROUGH, OTHER], "corroborated.disagreement"),
+        ([], "corroborated.too_few_inputs"),
+    ],
+)
+def test_a_solution_corroborates_when_it_agrees_often_enough_and_never_differs(comparisons, reason) -> None:
+    failure = ladder.judge_corroboration(comparisons, 8)
+    assert (failure and failure.reason) == reason
+
+
+def test_a_disagreement_shows_the_first_argument_list_that_decides_and_both_values() -> None:
+    comparisons = [AGREED, held_with(False, rough=True, arguments="0.1"), held_with(False, arguments="7"), OTHER]
+    failure = ladder.judge_corroboration(comparisons, 1)
+    assert failure is not None
+    assert "arguments: (7)" in failure.artifact
+    assert "code: 1" in failure.artifact and "independently: 2" in failure.artifact
+
+
+@pytest.mark.parametrize(
+    ("outcome", "broken"),
+    [
+        (answered("1", "2"), False),
+        (answered("1", "2", "3"), False),
+        (Outcome(ExitClass.TIMEOUT, (CallOutcome("1"), CallOutcome("2"), CallOutcome())), False),  # slow, not wrong
+        (Outcome(ExitClass.TIMEOUT, (CallOutcome("1"), CallOutcome())), True),
+        (Outcome(ExitClass.ERROR, (CallOutcome("1"), CallOutcome("", "KeyError: 1"))), True),
+        (Outcome(ExitClass.ERROR, exception_type="EarlyExit"), True),
+        (answered("1", "2", taints=("random",)), True),
+        (answered("1", "2", taints=("threads",)), False),
+        (answered("1"), True),
+    ],
+)
+def test_a_solution_bears_witness_when_it_answers_the_exercises_without_chance(outcome: Outcome, broken: bool) -> None:
+    failure = ladder.judge_solution(outcome, ["1", "2"])
+    assert (failure and failure.reason) == ("corroborated.solution_broken" if broken else None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "minimum", "climbed", "kind", "grade"),
+    [
+        (None, Grade.TESTED, Grade.TESTED, VerdictKind.VERIFIED, Grade.TESTED),
+        (None, Grade.TESTED, Grade.CORROBORATED, VerdictKind.VERIFIED, Grade.CORROBORATED),
+        (None, Grade.CORROBORATED, Grade.CORROBORATED, VerdictKind.VERIFIED, Grade.CORROBORATED),
+        (None, Grade.CORROBORATED, Grade.TESTED, VerdictKind.INCONCLUSIVE, Grade.TESTED),
+        ("corroborated.no_solution", Grade.TESTED, Grade.TESTED, VerdictKind.VERIFIED, Grade.TESTED),
+        ("corroborated.solution_broken", Grade.TESTED, Grade.TESTED, VerdictKind.VERIFIED, Grade.TESTED),
+        ("corroborated.too_few_inputs", Grade.CORROBORATED, Grade.TESTED, VerdictKind.INCONCLUSIVE, Grade.TESTED),
+        ("corroborated.disagreement", Grade.EXECUTED, Grade.TESTED, VerdictKind.INCONCLUSIVE, Grade.REPRODUCIBLE),
+        ("corroborated.disagreement", Grade.TESTED, Grade.TESTED, VerdictKind.INCONCLUSIVE, Grade.REPRODUCIBLE),
+    ],
+)
+def test_a_disagreement_demotes_and_what_only_lacks_a_solution_keeps_its_grade(
+    reason: str | None, minimum: Grade, climbed: Grade, kind: VerdictKind, grade: Grade
+) -> None:
+    conclusion = ladder.conclude(reason and ladder.failure(reason), minimum, climbed)
+    assert (conclusion.kind, conclusion.grade, conclusion.reached) == (kind, grade, Stage.TESTED)
+    assert (conclusion.failure is None) is (kind is VerdictKind.VERIFIED)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "refused"),
+    [(["verified", "unverified"], False), (["verified"] * 9 + ["refuted"], True), ([], False)],
+)
+def test_one_broken_law_is_enough(statuses: list[str], refused: bool) -> None:
+    failure = ladder.judge_properties([CheckedClaim(Claim("law", "assert f(a)"), status) for status in statuses])
+    assert (failure and failure.reason) == ("tested.property_failed" if refused else None)
+
+
 @pytest.mark.parametrize(
     ("reason", "kind", "grade", "reached"),
     [
@@ -176,6 +262,7 @@ def test_a_lesson_falls_when_more_than_half_of_its_settled_claims_are_false(stat
         ("reproducible.clock", VerdictKind.FLAKY, Grade.EXECUTED, Stage.EXECUTED),
         ("tested.exam_failed", VerdictKind.REFUTED, Grade.REPRODUCIBLE, Stage.REPRODUCIBLE),
         ("tested.claims_refuted", VerdictKind.REFUTED, Grade.REPRODUCIBLE, Stage.REPRODUCIBLE),
+        ("tested.property_failed", VerdictKind.REFUTED, Grade.REPRODUCIBLE, Stage.REPRODUCIBLE),
         ("tested.stub_accepted:none", VerdictKind.INCONCLUSIVE, Grade.REPRODUCIBLE, Stage.REPRODUCIBLE),
         ("tested.mutants_survived", VerdictKind.INCONCLUSIVE, Grade.REPRODUCIBLE, Stage.REPRODUCIBLE),
     ],

@@ -22,7 +22,7 @@ from ghostd.db.models.base import identity, metadata, moment, one_of, text
 
 STATES = ("open", "scheduled", "crystal", "failed", "duplicate")
 EDGE_KINDS = ("prerequisite", "parent", "bridge")
-SKETCH_KINDS = ("concept", "crystal")
+SKETCH_KINDS = ("concept", "explanation", "code")
 
 domains = Table(
     "domains",
@@ -111,7 +111,7 @@ sketch_bands = Table(
     "sketch_bands",
     metadata,
     text("kind", "as in sketches"),
-    Column("hash", BigInteger, nullable=False, comment="of one band of the signature and the band's number"),
+    Column("hash", BigInteger, nullable=False, comment="of what must agree, one band and its number"),
     Column("sketch_id", ForeignKey("sketches.id", ondelete="CASCADE"), nullable=False, comment="whose band it is"),
     PrimaryKeyConstraint("kind", "hash", "sketch_id"),
     Index("ix_sketch_bands_sketch_id", "sketch_id"),

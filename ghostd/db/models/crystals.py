@@ -1,10 +1,12 @@
-"""Crystals with their claims and lineage, revocations, re-verifications and the ledger."""
+"""Crystals with their claims and lineage, how they stand, re-verifications, revocations and the ledger."""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
+    DateTime,
     Double,
     ForeignKey,
     Index,
@@ -15,9 +17,13 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy import (
+    text as sql,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from ghostd.core.crystal import VerdictKind
+from ghostd.core.reverification import Decision
 from ghostd.db.encoding import AnyText
 from ghostd.db.models.base import identity, metadata, moment, one_of, text
 
@@ -51,6 +57,8 @@ crystals = Table(
     Index("ix_crystals_concept_id", "concept_id"),
     Index("ix_crystals_attempt_id", "attempt_id"),
     Index("ix_crystals_domain", "domain"),
+    Index("ix_crystals_lineage", "lineage", "teacher"),
+    Index("ix_crystals_teacher", "teacher", "domain"),
     Index("ix_crystals_created_at", "created_at"),
     Index("ix_crystals_search", "search", postgresql_using="gin"),
     comment="What survived verification. Rows are never changed; a revocation is a row of its own.",
@@ -87,8 +95,28 @@ revocations = Table(
     metadata,
     Column("crystal_id", ForeignKey("crystals.id"), primary_key=True, comment="what is no longer believed"),
     Column("reason", AnyText, nullable=False, comment="why"),
+    Column("revoked_by", AnyText, nullable=False, comment="reverification, or the person at the command line"),
+    Column("origin_id", ForeignKey("crystals.id"), comment="the ancestor that failed; null for one that failed itself"),
     moment("created_at", "when it was revoked", now=True),
+    Index("ix_revocations_origin_id", "origin_id"),
     comment="Crystals that were withdrawn.",
+)
+
+standings = Table(
+    "standings",
+    metadata,
+    Column("crystal_id", ForeignKey("crystals.id"), primary_key=True, comment="a crystal that is believed"),
+    Column("checked_at", DateTime(timezone=True), nullable=False, comment="when it was stored or last replayed"),
+    text("verdict", "of that check"),
+    Column("place_id", ForeignKey("places.id"), comment="where that check ran"),
+    moment("postponed_at", "when a replay broke its cell while others did not; null after a replay"),
+    Column("weak", Boolean, nullable=False, comment="whether it was verified weakly, and so is due sooner"),
+    one_of("verdict", VerdictKind),
+    Index("ix_standings_checked_at", "checked_at"),
+    Index("ix_standings_weak", "checked_at", postgresql_where=sql("weak")),
+    Index("ix_standings_place_id", "place_id", "checked_at"),
+    Index("ix_standings_failed", "checked_at", postgresql_where=sql("verdict IN ('refuted', 'flaky')")),
+    comment="How each believed crystal stands: what re-verification chooses by. Gone once it is revoked.",
 )
 
 reverifications = Table(
@@ -97,9 +125,11 @@ reverifications = Table(
     identity(),
     Column("crystal_id", ForeignKey("crystals.id"), nullable=False, comment="what was replayed"),
     text("verdict", "what the replay said"),
-    Column("detail", JSONB, nullable=False, comment="what differed, if anything"),
+    text("decision", "what followed from it"),
+    Column("detail", JSONB, nullable=False, comment="why it was due, and what differed, if anything"),
     moment("created_at", "when it was replayed", now=True),
     one_of("verdict", VerdictKind),
+    one_of("decision", Decision),
     Index("ix_reverifications_crystal_id", "crystal_id", "created_at"),
     comment="Blind replays of stored crystals.",
 )
@@ -129,10 +159,13 @@ ledger = Table(
 ledger_heads = Table(
     "ledger_heads",
     metadata,
-    Column("size", BigInteger, primary_key=True, autoincrement=False, comment="leaves that the head covers"),
+    Column("size", BigInteger, nullable=False, comment="leaves that the head covers"),
+    text("key_id", "SHA-256 of the public key, hex"),
     Column("root", LargeBinary, nullable=False, comment="Merkle tree hash of those leaves"),
-    Column("signature", LargeBinary, nullable=False, comment="Ed25519 over the head"),
-    text("key_id", "names the public key"),
-    moment("created_at", "when it was signed", now=True),
-    comment="Signed tree heads.",
+    Column("signed_at", BigInteger, nullable=False, comment="milliseconds since the epoch, as signed"),
+    Column("public_key", LargeBinary, nullable=False, comment="Ed25519, 32 bytes"),
+    Column("signature", LargeBinary, nullable=False, comment="Ed25519 over the head's statement"),
+    moment("created_at", "when it was stored", now=True),
+    PrimaryKeyConstraint("size", "key_id"),
+    comment="Signed tree heads; two of one size only where the key was replaced.",
 )

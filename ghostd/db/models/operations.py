@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    DateTime,
     Double,
     ForeignKey,
     Index,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Numeric,
     PrimaryKeyConstraint,
     Table,
+    Text,
 )
 from sqlalchemy import (
     text as sql,
@@ -29,7 +31,8 @@ llm_calls = Table(
     metadata,
     identity(),
     text("key", "SHA-256 over everything that changes the answer"),
-    text("kind", "domains, concepts, lesson, exam or repair"),
+    text("kind", "domains, concepts, lesson, exam, solution or repair"),
+    text("purpose", "learning or calibration", default="learning"),
     Column("model", AnyText, nullable=False, comment="model name"),
     Column("base_url", AnyText, nullable=False, comment="endpoint"),
     text("status", "sent until it is settled", default="sent"),
@@ -56,6 +59,7 @@ spending = Table(
     "spending",
     metadata,
     Column("day", Date, primary_key=True, comment="UTC calendar day on which the calls were reserved"),
+    Column("purpose", Text, primary_key=True, server_default="learning", comment="learning or calibration"),
     Column("calls", BigInteger, nullable=False, comment="calls reserved"),
     Column("prompt_tokens", BigInteger, nullable=False, comment="settled, plus the estimates of calls not settled"),
     Column("completion_tokens", BigInteger, nullable=False, comment="settled, plus the estimates of calls not settled"),
@@ -102,7 +106,10 @@ datasets = Table(
     text("root", "Merkle root over its crystals"),
     Column("crystals", BigInteger, nullable=False, comment="how many crystals it holds"),
     Column("manifest", JSONB, nullable=False, comment="as written beside the data"),
+    Column("revoked", BigInteger, nullable=False, server_default="0", comment="crystals in it that were revoked since"),
     moment("created_at", "when it was written", now=True),
+    moment("dropped_at", "when ghostd removed its folder to make room; what it held is then forgotten"),
+    Index("ix_datasets_path", "path", "id"),
     comment="Exported datasets.",
 )
 
@@ -120,15 +127,38 @@ calibrations = Table(
     "calibrations",
     metadata,
     identity(),
+    Column("run_id", ForeignKey("cycle_runs.id"), nullable=False, comment="the run that planted them"),
     text("kind", "of planted item"),
+    text("label", "what is known of them: false, deep, harmless or true"),
     Column("planted", Integer, nullable=False, comment="items put through the pipeline, off the books"),
     Column("accepted", Integer, nullable=False, comment="how many of them came out verified"),
-    Column("known_true", Boolean, nullable=False, comment="whether accepting them was right"),
-    Column("detail", JSONB, nullable=False, comment="bounds and examples"),
+    Column("mutants_killed", Integer, nullable=False, comment="by the exams of the accepted ones"),
+    Column("mutants_total", Integer, nullable=False, comment="non-equivalent mutants of the accepted ones"),
+    Column("detail", JSONB, nullable=False, comment="reasons of rejections, and what was misjudged"),
     moment("created_at", "when", now=True),
     CheckConstraint("accepted BETWEEN 0 AND planted", name="accepted"),
+    one_of("label", ("false", "deep", "harmless", "true")),
     Index("ix_calibrations_created_at", "created_at"),
+    Index("ix_calibrations_run_id", "run_id"),
     comment="How often the verifier was fooled.",
+)
+
+calibration_alarms = Table(
+    "calibration_alarms",
+    metadata,
+    identity(),
+    Column("reason", AnyText, nullable=False, comment="the figures that raised it"),
+    moment("raised_at", "when; crystallisation pauses from then on", now=True),
+    Column(
+        "counts_from",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="calibrations before this moment say nothing any more",
+    ),
+    moment("cleared_at", "when crystallisation went on; null while it pauses"),
+    text("cleared_by", "calibration or operator; empty while it pauses", default=""),
+    Index("ix_calibration_alarms_open", sql("(true)"), unique=True, postgresql_where=sql("cleared_at IS NULL")),
+    comment="When the verifier was found fooled; at most one alarm is open.",
 )
 
 training_runs = Table(

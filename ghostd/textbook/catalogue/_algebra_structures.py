@@ -249,6 +249,7 @@ def _binary_field(poly: int) -> Entry:
         statement=f"The field GF(2^{degree}) is built from polynomials over GF(2) modulo the irreducible polynomial {shown}. An element is an integer 0..{top - 1}: "
         "bit i is the coefficient of x^i. Return the product of the elements a and b as such an integer.",
         signature=signature(code),
+        properties=("assert field_multiply(a, b) == field_multiply(b, a)", "assert field_multiply(a, 1) == a"),
         explanations=(
             f"Shift and add as in long multiplication, except that adding is XOR because 1 + 1 = 0. Whenever the shifted factor reaches degree {degree}, "
             f"replace x^{degree} by the lower terms of {shown}, which is what XOR with {poly} does.",

@@ -105,6 +105,7 @@ def _integer_root(c: int, k: int) -> Entry:
         title=f"Whole part of root {k} of {c} times n",
         statement=f"scaled_root(n) returns the largest integer x >= 0 with x**{k} <= {c}*n, for an integer n >= 0.",
         signature="def scaled_root(n: int) -> int",
+        properties=(f"x = scaled_root(n)\nassert x**{k} <= {c} * n < (x + 1) ** {k}",),
         explanations=(
             (f"Bisection keeps an interval whose left end satisfies x**{k} <= {c}n and whose right end does not. Halving it until the ends are "
             f"neighbours leaves the answer on the left. Only whole numbers occur, so no rounding error can creep in."),

@@ -32,6 +32,7 @@ def _chinese_remainder(m: int, n: int) -> Entry:
         statement=f"chinese_remainder(a, b) returns the smallest integer x >= 0 with x congruent to a modulo {m} and to b "
         f"modulo {n}. a and b are any integers; the result lies between 0 and {m * n - 1}.",
         signature="def chinese_remainder(a: int, b: int) -> int",
+        properties=(f"x = chinese_remainder(a, b)\nassert (x - a) % {m} == 0 == (x - b) % {n} and 0 <= x < {m * n}",),
         explanations=(
             (f"Because {m} and {n} have no common factor, each pair of remainders belongs to exactly one x below {m * n}. "
             f"Start from a and add multiples of {m}: the inverse of {m} modulo {n} tells how many are needed to meet b."),

@@ -120,6 +120,7 @@ def _histogram(low: int, width: int, bins: int) -> Entry:
         title=f"Histogram of {bins} bins of width {width} from {spoken(low)}",
         statement=f"Count the integers in `values` in {bins} half-open bins of width {width}, the first being {low} <= value < {low + width}. Return a list of {bins + 2} counts: values below {low}, the bins in order, values from {top} on.",
         signature=signature(code),
+        properties=("assert sum(histogram(values)) == len(values)",),
         explanations=(
             f"The bin of a value is the whole part of its distance from {low} in units of {width}. Floor division does this for negative distances too, so everything below {low} gets a negative index and is collected in the first place.",
             f"The edges are {low}, {low + width}, ..., {top}. A value on an edge belongs to the bin that begins there, hence {top} itself is already beyond the last bin; half-open bins make sure that each value is counted exactly once.",
@@ -260,6 +261,7 @@ def _huber(halves: int) -> Entry:
         title=f"Huber loss with threshold {delta}",
         statement=f"Return the total Huber loss with threshold delta = {delta} of the integers in `residuals` as a reduced fraction [numerator, denominator]: a residual r costs r²/2 if |r| <= {delta}, and {delta}·(|r| - {delta / 2}) otherwise. No residuals cost [0, 1].",
         signature=signature(code),
+        properties=("assert huber_loss(residuals) == huber_loss([-one for one in residuals])",),
         explanations=(
             f"Small errors are squared, large ones only counted in proportion. The border is {delta}: beyond it the parabola is continued by its tangent, so that the loss has no jump and no kink while an outlier cannot dominate the sum.",
             f"Minimising squares gives the mean, minimising absolute values the median; Huber's loss lies between the two. Within {delta} it acts like the former, outside like the latter with slope {delta}.",

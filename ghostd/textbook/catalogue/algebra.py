@@ -350,6 +350,7 @@ def _arithmetic_series(first: int, difference: int) -> Entry:
         statement=f"Return the sum of the first `terms` members of the arithmetic sequence {first}, {first + difference}, {third}, ... which starts at "
         f"{first} and grows by {difference}. The argument is an integer >= 0; the sum of no terms is 0.",
         signature=signature(code),
+        properties=(f"assert series_sum(terms + 1) - series_sum(terms) == {first} + {difference} * terms",),
         explanations=(
             f"Write the sum forwards and backwards under each other: every column adds up to the first plus the last term. With {first} at one end and "
             f"{first} + (n - 1)·{difference} at the other, n such columns count the sum twice, so half of the product is the answer.",

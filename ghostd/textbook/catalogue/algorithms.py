@@ -127,6 +127,7 @@ def _edit_distance(insert: int, delete: int, substitute: int) -> Entry:
         statement=f"edit_cost(source, target) returns the least total cost of turning the string source into target, where inserting "
         f"a character costs {insert}, deleting one costs {delete} and substituting one costs {substitute}. Equal characters cost nothing.",
         signature="def edit_cost(source: str, target: str) -> int",
+        properties=("assert edit_cost(source, source) == 0", f"assert edit_cost(source, '') == {delete} * len(source)"),
         explanations=(
             (f"A table row holds the cost of turning the prefix of source read so far into each prefix of target. The last step is one of three: "
             f"a substitution for {substitute} (free if the characters agree), a deletion for {delete}, or an insertion for {insert}; the cheapest wins."),

@@ -29,6 +29,7 @@ class Entry:
     wrong: Mapping[str, str] = field(default_factory=dict)
     # fault kind -> wrong code; each must differ from `code` on at least one exam argument list.
     # keys: "wrong_formula", "off_by_one", "wrong_constant" (all three required); "unit_slip" where units matter
+    properties: tuple[str, ...] = ()  # laws over the signature's parameters, true for every argument list of the domain
 
 
 @dataclass(frozen=True, slots=True)

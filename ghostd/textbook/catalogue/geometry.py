@@ -50,6 +50,9 @@ def _minkowski(order: int, across: int, up: int) -> Entry:
         statement=f"For two points of the plane, each a list [x, y] of integers, return the weighted Minkowski distance of order {order}: the {order}th root of "
         f"{across}·|x1 - x2|^{order} + {up}·|y1 - y2|^{order}, as a float.",
         signature=signature(code),
+        properties=(
+            "import math\nassert math.isclose(distance(first, second), distance(second, first), rel_tol=1e-9, abs_tol=1e-9)",
+        ),
         explanations=(
             f"Take the coordinate differences without sign, raise them to the power {order}, weight them with {across} and {up}, add, and undo the power with the {order}th root. The root is what makes the result scale like a length.",
             f"The order {order} decides how strongly the larger difference dominates: order 2 is the Euclidean way of adding, and ever higher orders approach the maximum. The weights {across} and {up} stretch the axes first.",

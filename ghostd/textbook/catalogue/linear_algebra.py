@@ -239,6 +239,7 @@ def _rank(prime: int) -> Entry:
         statement=f"Return the rank of the given matrix over the field of integers modulo the prime {prime}: the largest number of rows that are linearly independent modulo {prime}. "
         "The matrix is a non-empty list of non-empty rows of equal length with integer entries of any sign and size.",
         signature=signature(code),
+        properties=("assert rank(matrix) == rank([list(column) for column in zip(*matrix)])",),
         explanations=(
             f"Gaussian elimination needs only a field, and the integers modulo {prime} are one. Find a row with a non-zero entry in the column, use its inverse to clear the column in the other rows, "
             "and count how many pivots turn up.",

@@ -163,6 +163,7 @@ def _modular_power(a: int, m: int) -> Entry:
         statement=f"modular_power(n) returns {a}**n reduced modulo {m}, an integer from 0 to {m - 1}, for an integer n >= 0. "
         f"modular_power(0) is 1.",
         signature="def modular_power(n: int) -> int",
+        properties=(f"assert modular_power(n + 1) == {a} * modular_power(n) % {m}",),
         explanations=(
             (f"Write n in binary: {a}**n is the product of those squares {a}, {a}**2, {a}**4, ... whose bit is set. "
             f"Reducing modulo {m} after each multiplication keeps every number below {m}**2."),

@@ -58,6 +58,10 @@ def _caesar(letters: int, digits: int) -> Entry:
         statement=f"encrypt(text) returns the text with every capital letter A-Z moved {letters} places on in the alphabet, cyclically, and every digit 0-9 moved "
         f"{digits} places on, cyclically. All other characters, small letters included, stay as they are.",
         signature="def encrypt(text: str) -> str",
+        properties=(
+            f"assert all((ord(after) - ord(before) - {letters}) % 26 == 0 for before, after in zip(text, encrypt(text)) if 'A' <= before <= 'Z')",
+            f"assert all((ord(after) - ord(before) - {digits}) % 10 == 0 for before, after in zip(text, encrypt(text)) if '0' <= before <= '9')",
+        ),
         explanations=(
             f"Number the letters from 0 to 25, add {letters} and take the remainder modulo 26; the wrap-around sends Z to {z}. Digits do the same modulo 10 with {digits}, and nothing else is touched.",
             f"A shift cipher is addition on a ring. For A-Z the ring has 26 places and the key is {letters}, for 0-9 it has 10 places and the key is {digits}. Subtracting the same keys deciphers the text.",
@@ -117,6 +121,9 @@ def _affine(a: int, b: int) -> Entry:
         title=f"Affine cipher {a}x + {b}",
         statement=f"encrypt(text) replaces every letter a-z, numbered x = 0 to 25, by the letter numbered ({a}*x + {b}) modulo 26, and leaves all other characters unchanged.",
         signature="def encrypt(text: str) -> str",
+        properties=(
+            f"assert all((ord(after) - 97 - {a} * (ord(before) - 97) - {b}) % 26 == 0 for before, after in zip(text, encrypt(text)) if 'a' <= before <= 'z')",
+        ),
         explanations=(
             f"Multiplying by {a} stirs the alphabet and adding {b} shifts it. The map x -> {a}x + {b} is reversible modulo 26 because {a} has no factor in common with 26; its inverse is {inverse}.",
             (f"An affine cipher is a straight line on a clock with 26 hours: slope {a}, intercept {b}. The letter a, number 0, therefore becomes {first!r}. "

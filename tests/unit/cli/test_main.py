@@ -16,7 +16,8 @@ from ghostd.cli import main
 from ghostd.errors import GhostdError
 
 COMMANDS = {
-    "start", "stop", "status", "doctor", "export", "search", "show", "verify", "config", "db", "teacher",
+    "start", "stop", "status", "doctor", "export", "datasets", "audit", "ledger", "revoke", "search", "show",
+    "why", "verify", "calibration", "config", "db", "teacher",
 }  # fmt: skip
 EVERY_ERROR = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
 

@@ -13,13 +13,24 @@ from rich.console import Console
 
 from ghostd.cli.knowledge import _print
 from ghostd.cli.live import render
-from ghostd.core.crystal import CheckedClaim, SolvedExercise, Stage
-from ghostd.core.lesson import Claim
+from ghostd.core.crystal import CheckedClaim, Corroboration, SolvedExercise, Stage
+from ghostd.core.lesson import Claim, Solution
 from ghostd.monitor.status import waterfall_rows
 from tests.crystals import crystal
 
 STAGES = list(Stage)
 attempts = st.dictionaries(st.sampled_from(STAGES), st.tuples(st.integers(0, 50), st.integers(0, 50)))
+
+CALIBRATED = {
+    "false_planted": 400,
+    "false_accepted": 0,
+    "false_accept_bound": 0.0095,
+    "true_planted": 100,
+    "true_accepted": 99,
+    "true_accept_bound": 0.94,
+    "paused": "",
+    "paused_at": None,
+}
 
 
 def drawn(document: dict[str, Any], width: int = 120) -> str:
@@ -32,6 +43,7 @@ def drawn(document: dict[str, Any], width: int = 120) -> str:
 def knowledge(**changes: object) -> dict[str, Any]:
     return {
         "crystals": 12,
+        "revoked": 0,
         "crystals_last_5_minutes": 3,
         "crystals_last_day": 12,
         "attempts": 20,
@@ -43,7 +55,12 @@ def knowledge(**changes: object) -> dict[str, Any]:
             {"domain": "physics", "concepts": 4, "open": 4, "crystals": 0, "attempts": 0, "verified": 0},
         ],
         "spend": {"calls": 40, "tokens": 1234, "cost": 0.5},
+        "calibration": CALIBRATED,
         "runs": [],
+        "rungs": [
+            {"rung": "executed", "lessons": 18, "executions": 18, "cpu_seconds": 0.012, "wall_seconds": 0.02},
+            {"rung": "tested", "lessons": 16, "executions": 500, "cpu_seconds": 0.2104, "wall_seconds": 0.4},
+        ],
         **changes,
     }
 
@@ -99,6 +116,13 @@ def test_a_daemon_at_work_is_shown_with_everything_that_matters() -> None:
     assert shown.index("text") < shown.index("physics"), "domains with most crystals first"
 
 
+def test_the_cost_of_a_lesson_is_one_line_with_each_rung() -> None:
+    shown = drawn({"daemon": working(), "data_dir": "/data", "knowledge": knowledge()})
+    assert "CPU of a lesson (median of 18): executed 12 ms, tested 210 ms" in shown
+    none_yet = drawn({"daemon": working(), "data_dir": "/data", "knowledge": knowledge(rungs=[])})
+    assert "CPU of a lesson" not in none_yet
+
+
 def test_a_daemon_that_is_down_still_shows_what_is_known() -> None:
     shown = drawn({"daemon": {"running": False, "phase": "stopped"}, "data_dir": "/data", "knowledge": knowledge()})
     assert "not running" in shown and "12 crystals" in shown
@@ -136,7 +160,39 @@ def test_a_crystal_is_shown_with_every_bracket_it_holds(capsys: pytest.CaptureFi
         exercises=(SolvedExercise("What is [a]?", "[x for x in y]", one.exercises[0].value),),
         claims=(CheckedClaim(Claim("It ends [/here]"), "unverified"),),
     )
-    _print(odd, [])
+    _print(odd, ())
     shown = capsys.readouterr().out
     for words in ("Lists [of x]", "What is [a]?", "windows([x for x in y])", "It ends [/here]"):
         assert words in shown
+    assert "independent solution: none was compared" in shown
+
+
+@pytest.mark.parametrize(("writer", "who"), [("a teacher", "the teacher itself"), ("another-model", "another teacher")])
+def test_a_crystal_names_who_corroborated_it_and_the_laws_of_its_exam(
+    writer: str, who: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = replace(
+        crystal(3),
+        teacher="a teacher",
+        corroboration=Corroboration(Solution("def f(): ...", writer), agreed=52, compared=52),
+        properties=(CheckedClaim(Claim("assert f(a) == f([a])", "assert f(a) == f([a])"), "verified"),),
+    )
+    _print(one, ())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"by {writer} ({who}" in shown
+    assert "agreed on 52 of 52 argument lists" in shown
+    assert "assert f(a) == f([a])" in shown
+
+
+def test_a_pause_of_crystallisation_is_said_with_its_remedy() -> None:
+    paused = {**CALIBRATED, "paused": "3 of 40 false items were accepted", "paused_at": time.time() - 7200}
+    picture = drawn({"daemon": working(), "data_dir": "/data", "knowledge": knowledge(calibration=paused)})
+    assert "CRYSTALLISATION PAUSES 2:00:00 h: 3 of 40 false items" in picture
+    assert "ghostd calibration --resume" in picture
+
+
+def test_calibration_is_told_in_one_line() -> None:
+    document = {"daemon": working(), "data_dir": "/data", "knowledge": knowledge()}
+    assert "0 of 400 false items accepted (at most 0.95%), 99 of 100 true ones" in drawn(document)
+    document["knowledge"] = knowledge(calibration={**CALIBRATED, "false_planted": 0})
+    assert "ghostd calibration run" in drawn(document)

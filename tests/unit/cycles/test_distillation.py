@@ -1,9 +1,11 @@
 """Distillation: what is chosen, what comes of a good and of a bad answer, what a repair asks for."""
 
+from dataclasses import replace
+
 import pytest
 
 from ghostd.core.crystal import Stage, VerdictKind
-from ghostd.core.lesson import Exam, Failure
+from ghostd.core.lesson import Exam, Failure, Solution
 from ghostd.errors import NotFound, TeacherUnavailable
 from ghostd.ports import AttemptRecord, Reply
 from ghostd.testing.scripted import ScriptedTeacher
@@ -144,6 +146,39 @@ async def test_a_weak_exam_is_written_afresh_and_the_lesson_stays(reason: str) -
     assert world.teacher.asked == [("exam", one.concept.slug, 1)]
     repaired = await world.store.load_attempt(2)
     assert (repaired.lesson, repaired.exam) == (one.lesson, better)
+
+
+async def test_after_a_disagreement_lesson_and_exam_are_both_written_again() -> None:
+    one, better, other = crystal(0), crystal(5).lesson, Exam(("assert True",))
+    world = World(teacher_of(one, repairs=[Reply(better)], exams=[Reply(other)]))
+    attempt = await rejected(world, "corroborated.disagreement")
+    assert attempt.failure is not None
+    await world.distillation.repair(attempt, attempt.failure)
+    assert sorted(kind for kind, *_ in world.teacher.asked) == ["exam", "repair"]
+    repaired = await world.store.load_attempt(2)
+    assert (repaired.lesson, repaired.exam) == (better, other)
+
+
+async def test_a_second_teacher_solves_and_examines_only_where_it_is_told_to() -> None:
+    one = crystal(0)
+    right, other = Reply(Solution("def f(): ...", "first")), Reply(Solution("def f(): ...", "second"))
+    for examines in (False, True):
+        world = World(teacher_of(one, solutions=[right]))
+        await world.admit([0])
+        second = teacher_of(one, solutions=[other])
+        distillation = replace(world.distillation, corroborator=second, examines=examines)
+        await distillation.distil(one.concept.slug)
+        assert await distillation.solve(one.concept, 1) == other.value
+        asked = [("exam", one.concept.slug, 0)] if examines else []
+        assert second.asked == [*asked, ("solution", one.concept.slug, 1)]
+        assert await world.distillation.solve(one.concept, 0) == right.value
+
+
+async def test_a_solution_that_cannot_be_used_is_none_and_an_outage_is_raised() -> None:
+    world = World(teacher_of(crystal(0), solutions=[Reply(None, "refusal"), TeacherUnavailable()]))
+    assert await world.distillation.solve(crystal(0).concept, 0) is None
+    with pytest.raises(TeacherUnavailable):
+        await world.distillation.solve(crystal(0).concept, 0)
 
 
 async def test_a_repair_that_cannot_be_used_fails_the_concept() -> None:

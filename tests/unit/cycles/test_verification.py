@@ -1,15 +1,13 @@
-"""Verification: crystals, duplicates, repairs and their end, and the replay of old crystals."""
-
-import dataclasses
+"""Verification: crystals, duplicates, repairs and their end."""
 
 import pytest
 
 from ghostd.core.crystal import Stage, VerdictKind
 from ghostd.core.identity import crystal_id
-from ghostd.errors import SandboxUnavailable, StoreUnavailable
+from ghostd.errors import SandboxUnavailable
 from ghostd.testing.scripted import ScriptedVerifier
 from tests.crystals import crystal
-from tests.unit.cycles.world import DAY, World, failed, passed
+from tests.unit.cycles.world import World, failed, passed
 
 DOWN = SandboxUnavailable("the engine is away")
 
@@ -101,59 +99,3 @@ async def test_of_two_who_verify_the_same_attempt_one_finishes_it() -> None:
     await world.verification.verify(attempt)
     await world.verification.verify(attempt)  # read before the first finished
     assert (world.store.attempts[1].verdict, world.state(one), world.deferred()) == ("verified", "crystal", [])
-
-
-async def test_only_old_crystals_are_replayed_and_not_twice() -> None:
-    world = World(verifier=ScriptedVerifier(replays=[passed(crystal(0))]))
-    old = [await world.crystallised(number) for number in range(2)]
-    fresh, attempt = await world.answered(2)
-    recent = dataclasses.replace(fresh, created_at=world.clock.now() - 6 * DAY)
-    await world.store.crystallise(attempt.id, recent, passed(recent))
-    assert await world.verification.reverify() == {"replayed": 2, "revoked": 0, "postponed": 0}
-    assert world.verifier.replayed == [one.id for one in old]
-    assert await world.verification.reverify() == {}
-    world.clock.seconds += 7 * DAY
-    assert (await world.verification.reverify())["replayed"] == 3
-    assert [run.status for run in world.store.runs.values()] == ["ok", "ok"]
-
-
-async def test_a_crystal_that_no_longer_holds_is_revoked_with_the_reason() -> None:
-    world = World(
-        verifier=ScriptedVerifier(replays=[failed("audited.drift"), failed("audited.drift"), passed(crystal(1))])
-    )
-    first, second = await world.crystallised(0), await world.crystallised(1)
-    assert await world.verification.reverify() == {"replayed": 2, "revoked": 1, "postponed": 0}
-    assert world.store.revoked == {first.id: "audited.drift"}
-    assert [one.id async for one in world.store.crystals()] == [second.id]
-
-
-async def test_a_replay_that_fails_once_and_then_holds_revokes_nothing() -> None:
-    world = World(verifier=ScriptedVerifier(replays=[failed("audited.timeout"), passed(crystal(0))]))
-    await world.crystallised(0)
-    assert await world.verification.reverify() == {"replayed": 1, "revoked": 0, "postponed": 0}
-    assert world.store.revoked == {}
-
-
-async def test_a_crystal_that_breaks_its_cell_does_not_keep_the_others_from_their_replay() -> None:
-    world = World(verifier=ScriptedVerifier(replays=[DOWN, passed(crystal(1))]))
-    for number in range(2):
-        await world.crystallised(number)
-    assert await world.verification.reverify() == {"replayed": 1, "revoked": 0, "postponed": 1}
-    assert world.store.revoked == {}
-
-
-async def test_a_sandbox_that_is_away_closes_the_run_as_failed() -> None:
-    world = World(verifier=ScriptedVerifier(replays=[DOWN]))
-    for number in range(2):
-        await world.crystallised(number)
-    with pytest.raises(SandboxUnavailable):
-        await world.verification.reverify()
-    assert [(run.status, run.reason) for run in world.store.runs.values()] == [("failed", "the engine is away")]
-    assert world.store.revoked == {}
-
-
-async def test_a_database_outage_during_a_replay_is_not_swallowed() -> None:
-    world = World(verifier=ScriptedVerifier(replays=[StoreUnavailable()]))
-    await world.crystallised(0)
-    with pytest.raises(StoreUnavailable):
-        await world.verification.reverify()

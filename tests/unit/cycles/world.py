@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 
 from ghostd.core.crystal import Crystal, Grade, Stage, Verdict, VerdictKind
 from ghostd.core.lesson import Failure
-from ghostd.cycles.config import DistillationConfig, ReverificationConfig
+from ghostd.core.reverification import Image
+from ghostd.cycles.calibration import Calibration
+from ghostd.cycles.config import CalibrationConfig, DistillationConfig, ReverificationConfig
 from ghostd.cycles.distillation import Distillation
+from ghostd.cycles.reverification import Reverification
 from ghostd.cycles.verification import Verification
 from ghostd.ports import AttemptRecord, Reply
+from ghostd.testing.calibration import MemoryCalibrations, MemoryPlanter
 from ghostd.testing.scripted import MemoryJobs, ScriptedTeacher, ScriptedVerifier, SettableClock
 from ghostd.testing.store import MemoryStore
 from tests.crystals import crystal
 
 DAY = 86_400.0
+IMAGE = Image("docker", "sha256:1234", "abcd")
 
 
 def passed(one: Crystal) -> Verdict:
@@ -50,12 +55,22 @@ class World:
             self.verifier,
             self.store,
             self.store,
-            self.store,
-            self.store,
             self.distillation,
             self.clock,
             self.teacher.licence,
-            ReverificationConfig(after_days=7, batch=3),
+        )
+        self.reverification = Reverification(
+            self.verifier,
+            self.store,
+            self.store,
+            IMAGE,
+            self.clock,
+            ReverificationConfig(after_days=7, risky_after_days=2, batch=3, run_seconds=60),
+        )
+        self.planter = MemoryPlanter(self.teacher)
+        self.calibrations = MemoryCalibrations()
+        self.calibration = Calibration(
+            self.verifier, self.planter, self.calibrations, self.store, self.clock, CalibrationConfig()
         )
 
     async def admit(self, numbers: Iterable[int]) -> list[Crystal]:

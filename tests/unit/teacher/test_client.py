@@ -8,7 +8,7 @@ import pytest
 import stamina
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from ghostd.core.lesson import Failure, Lesson
+from ghostd.core.lesson import Failure, Lesson, Solution
 from ghostd.errors import ConfigurationError, TeacherRejected, TeacherUnavailable
 from ghostd.teacher.client import OpenAITeacher
 from ghostd.teacher.config import TeacherConfig
@@ -35,6 +35,7 @@ async def test_every_kind_of_question_carries_its_task_line_and_exactly_one_payl
         "concepts": {"concepts": []},
         "lesson": LESSON,
         "exam": EXAM,
+        "solution": {"code": LESSON["code"]},
         "repair": LESSON,
     }
 
@@ -48,6 +49,7 @@ async def test_every_kind_of_question_carries_its_task_line_and_exactly_one_payl
     await teacher.propose_concepts(DOMAIN, 5, 41, [f"title {number}" for number in range(41)], "primes")
     await teacher.write_lesson(CONCEPT)
     await teacher.write_exam(CONCEPT)
+    await teacher.write_solution(CONCEPT)
     await teacher.repair_lesson(CONCEPT, Lesson("why", "code"), Failure("tested", "exam.assertion", "trace"), 1)
     await teacher.close()
     stated = {
@@ -56,12 +58,12 @@ async def test_every_kind_of_question_carries_its_task_line_and_exactly_one_payl
         "statement": CONCEPT.statement,
         "signature": CONCEPT.signature,
     }
-    domains, concepts, lesson, exam, repair = map(payload_of, endpoint.bodies)
+    domains, concepts, lesson, exam, solution, repair = map(payload_of, endpoint.bodies)
     assert domains == {"seeds": ["physics"], "known": ["Physics"], "count": 3}
     assert concepts["domain"] == {"slug": DOMAIN.slug, "title": DOMAIN.title, "description": DOMAIN.description}
     assert (concepts["count"], concepts["known_count"], concepts["focus"]) == (5, 41, "primes")
     assert len(concepts["known_titles"]) == 40
-    assert lesson == exam == {"concept": stated}
+    assert lesson == exam == solution == {"concept": stated}
     assert repair == {
         "concept": stated,
         "previous": {"explanation": "why", "code": "code"},
@@ -69,7 +71,46 @@ async def test_every_kind_of_question_carries_its_task_line_and_exactly_one_payl
         "round": 1,
     }
     names = [body["response_format"]["json_schema"]["name"] for body in endpoint.bodies]
-    assert names == ["domains", "concepts", "lesson", "exam", "lesson"]
+    assert names == ["domains", "concepts", "lesson", "exam", "solution", "lesson"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "problem"),
+    [
+        ('{"code": "def square(n):\\n    return n * n\\n"}', "def square(n):\n    return n * n\n", ""),
+        ('{"code": "```python\\ndef square(n):\\n    return n * n\\n```"}', "def square(n):\n    return n * n", ""),
+        ('{"code": "  "}', None, "malformed"),
+        ('{"explanation": "It squares."}', None, "malformed"),
+    ],
+)
+async def test_a_solution_is_code_under_the_name_of_who_wrote_it(text, code, problem):
+    endpoint = Endpoint(lambda body, number: completion(text))
+    teacher = teacher_for(endpoint, reasks=0)
+    reply = await teacher.write_solution(CONCEPT)
+    await teacher.close()
+    assert reply.problem == problem
+    assert reply.value == (None if code is None else Solution(code, "tiny"))
+
+
+async def test_the_same_solution_is_never_paid_for_twice_and_another_one_is():
+    endpoint = Endpoint(
+        lambda body, number: completion(json.dumps({"code": f"def square(n): return n * n  # {number}"}))
+    )
+    teacher = teacher_for(endpoint)
+    first, again, other = [await teacher.write_solution(CONCEPT, number) for number in (0, 0, 1)]
+    await teacher.close()
+    assert first.value == again.value != other.value
+    assert [payload_of(body).get("round") for body in endpoint.bodies] == [None, 1]
+
+
+async def test_laws_come_with_the_exam_and_may_be_missing():
+    exams = [{**EXAM, "properties": ["```python\nassert square(-n) == square(n)\n```", " "]}, EXAM]
+    endpoint = Endpoint(lambda body, number: completion(json.dumps(exams[number - 1])))
+    teacher = teacher_for(endpoint)
+    first, second = [await teacher.write_exam(CONCEPT, number) for number in (0, 1)]
+    await teacher.close()
+    assert first.value is not None and first.value.properties == ("assert square(-n) == square(n)",)
+    assert second.value is not None and second.value.properties == ()
 
 
 async def test_schemas_are_plain():

@@ -15,7 +15,7 @@ from ghostd.textbook.app import create_app
 from ghostd.textbook.config import TextbookConfig
 from ghostd.textbook.faults import CATCHABLE, WIRE, FaultKind, FaultPlan, is_bad
 from ghostd.textbook.index import truth
-from ghostd.textbook.spoiling import spoil_exam, spoil_lesson
+from ghostd.textbook.spoiling import spoil_exam, spoil_lesson, wrong_code
 from ghostd.textbook.writing import evaluate, write_exam, write_lesson
 
 from .test_app import MODULAR, ask, concept_named, messages_for, served
@@ -249,3 +249,12 @@ def test_truncation_and_refusal_look_like_those_of_a_real_endpoint(kind, reason)
     assert bool(choice.message.refusal) is (kind is FaultKind.REFUSAL)
     with pytest.raises(json.JSONDecodeError):
         json.loads(choice.message.content)
+
+
+@pytest.mark.parametrize("kind", [None, *FaultKind])
+async def test_an_independent_solution_is_right_unless_the_error_is_believed(kind):
+    faults = {} if kind is None else {kind: 1.0}
+    solution = await ask(create_app(TextbookConfig(faults=faults)), "solution", concept=concept_named(MODULAR))
+    entry = truth(MODULAR)
+    believed = kind is FaultKind.DEEP_MISCONCEPTION
+    assert solution == {"code": wrong_code(entry, kind) if believed else entry.alternative}

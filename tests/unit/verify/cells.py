@@ -11,6 +11,7 @@ from ghostd.sandbox.config import Backend, SandboxConfig
 
 _MARKS = {Backend.DOCKER: [pytest.mark.docker], Backend.BUBBLEWRAP: [pytest.mark.bubblewrap]}
 EVERY_BACKEND = [pytest.param(one, id=one.value, marks=_MARKS.get(one, [])) for one in BACKENDS]
+TRUSTED = [pytest.param(Backend.TRUSTED, id=Backend.TRUSTED.value)]
 
 
 @asynccontextmanager

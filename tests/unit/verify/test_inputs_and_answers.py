@@ -7,11 +7,11 @@ import pytest
 from ghostd.core.canonical import encode
 from ghostd.verify.answers import contradicts
 from ghostd.verify.exam import Question
-from ghostd.verify.inputs import vary_inputs
+from ghostd.verify.inputs import generate_inputs
 
 
 def varied(*arguments: str, count: int = 40) -> list[tuple]:
-    inputs = vary_inputs([Question(one) for one in arguments], count, b"seed")
+    inputs = generate_inputs([Question(one) for one in arguments], count, b"seed")
     return [ast.literal_eval(f"({one},)") for one in inputs]
 
 
@@ -36,9 +36,9 @@ def test_every_kind_of_plain_data_is_varied_within_its_type_and_size() -> None:
 
 def test_the_same_seed_gives_the_same_inputs_and_none_repeats_the_exam() -> None:
     questions = [Question("3, 'ab'"), Question("9, 'ba'")]
-    inputs = vary_inputs(questions, 40, b"seed")
-    assert inputs == vary_inputs(questions, 40, b"seed")
-    assert inputs != vary_inputs(questions, 40, b"other")
+    inputs = generate_inputs(questions, 40, b"seed")
+    assert inputs == generate_inputs(questions, 40, b"seed")
+    assert inputs != generate_inputs(questions, 40, b"other")
     assert not set(inputs) & {"3, 'ab'", "9, 'ba'"}
     assert len(set(inputs)) == len(inputs)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from ghostd.core.concept import Concept
-from ghostd.core.lesson import Exam, Lesson
+from ghostd.core.lesson import Exam
 from ghostd.verify.config import VerificationConfig
-from ghostd.verify.static import inspect_exam, inspect_lesson
+from ghostd.verify.static import inspect_code, inspect_exam
 
 
 def concept(signature: str = "def power(base: int, exponent: int = 2) -> int") -> Concept:
@@ -31,12 +31,12 @@ def concept(signature: str = "def power(base: int, exponent: int = 2) -> int") -
     ],
 )
 def test_code_is_worth_running_when_it_defines_the_function_and_reaches_for_nothing(code: str, reason) -> None:
-    failure = inspect_lesson(concept(), Lesson("", code))
+    failure = inspect_code(concept(), code)
     assert (failure and failure.reason) == reason
 
 
 def test_a_concept_without_a_function_cannot_be_verified() -> None:
-    failure = inspect_lesson(concept("power(base)"), Lesson("", "def power(base): return base"))
+    failure = inspect_code(concept("power(base)"), "def power(base): return base")
     assert failure is not None
     assert failure.reason == "static.signature"
 
