@@ -32,6 +32,7 @@ class Canaries:
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
         self._before = _state()
+        self._cells_before = _cells()
         return self
 
     def __exit__(self, *_problem: object) -> None:
@@ -39,7 +40,10 @@ class Canaries:
         self._folder.cleanup()
 
     async def assert_unharmed(self, *, cells_at_most: int) -> None:
-        """Compare; cells that are being destroyed get their time. Raises AssertionError."""
+        """Compare; cells that are being destroyed get their time. Raises AssertionError.
+
+        `cells_at_most` are new since the beginning: those of other sandboxes of this process are not counted.
+        """
         self._assert_file_untouched()
         try:
             visitor, _ = self._listener.accept()
@@ -52,8 +56,8 @@ class Canaries:
         assert after["settings"] == self._before["settings"]
         assert after["mounts"] == self._before["mounts"]
         deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
-        while (living := _cells()) > cells_at_most:
-            assert asyncio.get_running_loop().time() < deadline, f"{living} cells live on"
+        while len(living := _cells() - self._cells_before) > cells_at_most:
+            assert asyncio.get_running_loop().time() < deadline, f"these cells live on: {living}"
             await asyncio.sleep(0.2)
 
     def _assert_file_untouched(self) -> None:
@@ -72,10 +76,10 @@ def own_mounts() -> set[str]:
     return {line for line in lines if "docker" not in line and "overlay" not in line}
 
 
-def _cells() -> int:
-    """Containers that this process owns, and children of it that are supervisors of cells."""
-    owned = len(containers({os.getpid()})) if docker_answers() else 0
-    return owned + sum(is_cell(pid) for pid in alive(descendants(os.getpid())))
+def _cells() -> set[str]:
+    """Containers that this process owns by id, and children of it that are supervisors of cells by pid."""
+    owned = containers({os.getpid()}) if docker_answers() else set()
+    return owned | {str(pid) for pid in alive(descendants(os.getpid())) if is_cell(pid)}
 
 
 def is_cell(pid: int) -> bool:
