@@ -13,6 +13,7 @@ start: $(READY)
 
 test: $(READY) lint
 	@deploy/bootstrap engine
+	@deploy/bootstrap compiler
 	@deploy/bootstrap datasets
 	$(PYTHON) -m pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not soak"
 
