@@ -116,6 +116,16 @@ def judge_replays(first: Replay, replays: Sequence[Replay]) -> Failure | None:
     return failure("reproducible.unexplained", _first_difference(first.outcome, differing[0].outcome))
 
 
+def judge_history(calls: Sequence[str], outcome: Outcome) -> Failure | None:
+    """Whether equal argument lists, called again in one execution, were answered alike: no memory of earlier calls."""
+    known: dict[str, CallOutcome] = {}
+    for arguments, answer in zip(calls, outcome.calls, strict=False):
+        if (answer.value or answer.exception) and known.setdefault(arguments, answer) != answer:
+            told = f"asked twice for ({arguments}), it gave {_told(known[arguments])} and then {_told(answer)}"
+            return failure("reproducible.history", told)
+    return None
+
+
 def judge_exam(outcome: Outcome, checks: Sequence[str]) -> Failure | None:
     """Whether every check of the exam was reached and passed."""
     for position, source in enumerate(checks):
@@ -245,9 +255,12 @@ def _changed_factors(first: Replay, other: Replay) -> list[str]:
 def _first_difference(first: Outcome, other: Outcome) -> str:
     for position, (one, two) in enumerate(zip(first.calls, other.calls, strict=False), start=1):
         if one != two:
-            before, after = one.value or one.exception, two.value or two.exception
-            return f"call {position} gave {before} and then {after}"
+            return f"call {position} gave {_told(one)} and then {_told(two)}"
     return f"one run ended with {first.exit_class.value}, another with {other.exit_class.value}\n{_trouble(other)}"
+
+
+def _told(call: CallOutcome) -> str:
+    return call.value or call.exception
 
 
 def _trouble(outcome: Outcome) -> str:

@@ -67,6 +67,7 @@ async def examine(trial: Trial, subject: Subject, config: VerificationConfig) ->
     trial.record(generated, expected, supports=True)
     exercises = _solved(subject, outcome)
     laws = len(subject.lesson.claims)  # where they begin
+    flaky = flaky or ladder.judge_history(main.run.calls, outcome)
     failure = flaky or _judge_answers(subject, exercises) or exam_failure or ladder.judge_properties(held[laws:])
     findings = Findings(failure, first, held[:laws], exercises, properties=held[laws:])
     if failure or strength_test is None:

@@ -11,6 +11,7 @@ from ghostd.ports import Cell
 from ghostd.verify.exam import ExamReading
 
 MAXIMUM_CALLS = 64  # exercises and the exam's questions together, per execution
+_ASKED_AGAIN = 16  # of the calls; an answer that depends on what was asked before shows at one of them as a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,18 @@ class Plan:
 
 
 def main_run(subject: Subject, limits: Limits, variation: Variation = Variation()) -> Run:  # noqa: B008 - frozen
-    """The run that everything else is compared with: exercises, then the exam's questions, then the exam."""
+    """The run that everything else is compared with: exercises, the exam's questions, the first again, the exam.
+
+    Asked again from the last to the first: replays make the same calls in the same order, so only this shows
+    an answer that depends on the calls before it.
+    """
     exercises = subject.exercise_arguments  # first, so that their places in the outcome are theirs
     questions = (question.arguments for question in subject.reading.questions)
     calls = (*exercises, *(arguments for arguments in questions if arguments not in exercises))[:MAXIMUM_CALLS]
     return Run(
         code=subject.lesson.code,
         entry=subject.concept.entry,
-        calls=calls,
+        calls=(*calls, *reversed(calls[:_ASKED_AGAIN])),
         checks=subject.exam.checks,
         limits=limits,
         variation=variation,

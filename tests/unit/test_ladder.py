@@ -103,6 +103,22 @@ def test_a_failed_execution_is_flaky_only_when_it_touched_a_source_of_chance(tai
 
 
 @pytest.mark.parametrize(
+    ("calls", "values", "flaky"),
+    [
+        (("1", "2", "1"), ("1", "4", "1"), False),
+        (("1", "2", "2", "1"), ("1", "4", "4", "2"), True),
+        (("1", "2", "1"), ("1", "4"), False),
+        (("1", "2", "1"), ("1", "4", ""), False),
+        (("1", "2"), ("1", "1"), False),
+    ],
+)
+def test_equal_arguments_in_one_execution_are_answered_alike(calls, values, flaky) -> None:
+    failure = ladder.judge_history(calls, answered(*values))
+    assert (failure and failure.reason) == ("reproducible.history" if flaky else None)
+    assert failure is None or failure.artifact == "asked twice for (1), it gave 1 and then 2"
+
+
+@pytest.mark.parametrize(
     ("checks", "exit_class", "fails"),
     [
         ((HELD, HELD), ExitClass.OK, False),
