@@ -50,11 +50,18 @@ async def _watch(settings: "Settings") -> None:
     from rich.live import Live
 
     from ghostd.cli.live import render
+    from ghostd.monitor.status import daemon_status
 
+    document = await _status(settings)
     with Live(auto_refresh=False, screen=True) as live:
         while True:
-            live.update(render(await _status(settings)), refresh=True)
+            live.update(render(document), refresh=True)
             await asyncio.sleep(2.0)
+            daemon = daemon_status(settings.data_dir)
+            if daemon["running"] or document["daemon"]["running"]:
+                document = await _status(settings)
+            else:  # the store rests too: asking it would start Postgres every two seconds for the same answer
+                document["daemon"] = daemon
 
 
 def doctor(
