@@ -3,29 +3,20 @@
 import argparse
 import sys
 
-from trainer import cli
+from trainer import commands
+from trainer.errors import TrainerError
 
 
 def main() -> int:
-    """Runs one command; returns the process's exit code."""
+    """Runs one command; returns its exit code, or 1 after one sentence that says what mends an error."""
     parser = argparse.ArgumentParser(prog="python -m trainer", description="A laboratory for tiny byte-level models.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("doctor", help="which implementation of each operator runs here, and why")
-    bench = commands.add_parser("bench", help="correctness first, then the clock")
-    bench.add_argument("what", choices=["ops"])
-    bench.add_argument("--repetitions", type=int, default=7, help="timed calls of each implementation (default 7)")
-    bench.add_argument("--without-loops", action="store_true", help="leave out the two loops, which take seconds")
-    cli.add_commands(commands)
+    commands.add_all(commands, parser.add_subparsers(dest="command", required=True))
     arguments = parser.parse_args()
-    if arguments.command in cli.COMMANDS:
-        return cli.run(arguments)
-    if arguments.command == "doctor":
-        from trainer import doctor
-
-        return doctor.main()
-    from trainer.bench import ops
-
-    return ops.main(arguments.repetitions, loops=not arguments.without_loops)
+    try:
+        return commands.run(commands, arguments.command, arguments)
+    except TrainerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -40,6 +40,8 @@ class Progress:
     stale: int = 0  # evaluations since the best one
     learnt_bytes: float = 0.0
     stopped: str = ""  # why the run is over; '' while it is not
+    rate: float = 1.0  # what observers left of the learning rates
+    precision: str = ""  # of the forward passes, float32 or bfloat16: chosen at the first step and kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Checkpoint:
     fingerprint: str  # of the data
     model: dict[str, Tensor]
     training: dict[str, Tensor]  # the optimizer's state, and what the lanes carry
+    observers: dict[str, dict[str, Any]] = field(default_factory=dict)  # what each of them knows, by its name
 
 
 def save(folder: Path, checkpoint: Checkpoint, names: tuple[Name, ...]) -> None:
@@ -75,6 +78,7 @@ def save(folder: Path, checkpoint: Checkpoint, names: tuple[Name, ...]) -> None:
             "progress": dataclasses.asdict(checkpoint.progress),
             "positions": list(checkpoint.positions),
             "fingerprint": checkpoint.fingerprint,
+            "observers": checkpoint.observers,
             "sha256": hashes,
         }
         (aside / _STATE).write_text(json.dumps(document, indent=1), encoding="utf-8")
@@ -120,6 +124,7 @@ def load(folder: Path, name: Name) -> Checkpoint:
             document["fingerprint"],
             load_file(whole / _MODEL),
             load_file(whole / _TRAINING),
+            document["observers"],
         )
     except FileNotFoundError as error:
         raise CheckpointError(f"{error.filename} is not there; name the folder of a run that was trained.") from error

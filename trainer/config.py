@@ -31,6 +31,19 @@ class ModelConfig:
     mlp_width: int | None = None  # 0 leaves the MLP out
     window: int | None = None  # positions that attention looks back at, itself included; None: the data's context
     states: int = 16  # of each channel of a Mamba layer
+    stride: int = 64  # of sparse attention: ids that it sees one by one, and from one landmark to the next
+    landmarks: int = 256  # that sparse attention sees: it reaches back stride * landmarks ids
+    ahead: int | None = None  # predictive heads; None: the recipe's number
+    fact_slots: int | None = None  # of a fact memory, learnt in training; None: half as many as the width
+    feed_forward: Literal["squared_relu", "swiglu"] | None = None  # but RWKV layers have their own; None: the recipe's
+    norm: Literal["rms", "layer"] = "rms"  # of the residual stream before each part; RWKV's public layouts need "layer"
+    logit_cap: float | None = None  # logits stay within it, smoothly; 0 for no cap; None: the recipe's
+    query_key_norm: bool | None = None  # of attention; None: the recipe's
+    head_states: int = 64  # of each channel in a head of a Mamba-2 layer
+    blend: float = 0.6  # of RWKV in a blended layer, between 0 and 1; the rest is Mamba's
+    blend_learned: bool = False  # each blended layer learns its own, from `blend` on
+    gamma: float = 0.01  # first scale of a blended layer's norm
+    norm_groups: int | None = None  # of a blended layer's norm; None: as many as heads fit the width
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class DataConfig:
     path: str  # a ghostd dataset, or any folder of text files; from run.json's folder on
     form: Literal["messages", "text"] = "messages"  # of a ghostd dataset: conversations, or plain documents
     context: int = 256  # ids of one row
-    batch: int = 32  # rows of one forward pass
+    batch: int = 32  # rows of one forward pass, of all processes together
     accumulation: int = 1  # forward passes of one step
     carry_state: bool = False  # a row begins with what its lane knew (truncated backpropagation through time)
     loss_on: Literal["answers", "all"] = "answers"  # of conversations; plain text is learnt whole
@@ -75,10 +88,14 @@ class TrainingConfig:
     evaluate_every: int = 100  # steps
     checkpoint_every: int = 100  # steps
     patience: int = 3  # evaluations without a better one before it stops; 0 never stops early
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on CUDA
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: what is measured to be faster (precision.py)
+    sharded: bool = False  # under torchrun: each process keeps a part of the weights (FSDP2) and not a copy (DDP)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    diagnose_every: int = 8  # steps from one look of the diagnostics to the next; 0 leaves them out
     sample_prompts: tuple[str, ...] = ()  # continued at each evaluation
     sample_bytes: int = 80
+    curves_every: float = 60.0  # seconds between two drawings of curves.png, and there is one at the end; 0: none
+    ahead_weight: float = 0.2  # of the predictive heads' loss beside the next id's
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +114,8 @@ def check(run: RunConfig) -> None:
     """Raises ConfigError for the first value that lies outside its range."""
     positive = [
         ("data", run.data, ("context", "batch", "accumulation", "validation_rows")),
-        ("model", run.model, ("width", "layers", "head_width", "window", "states")),
+        ("model", run.model, ("width", "layers", "head_width", "window", "states", "stride", "landmarks")),
+        ("model", run.model, ("head_states", "gamma", "norm_groups")),
         ("training", run.training, ("steps", "epochs", "evaluate_every", "checkpoint_every")),
         ("optimizer", run.optimizer, ("learning_rate", "muon_learning_rate")),
     ]
@@ -115,11 +133,19 @@ def check(run: RunConfig) -> None:
             value = getattr(record, name)
             if not 0.0 <= value < _UNFRACTIONED:
                 raise ConfigError(f"run.json: {section}: {name} must be at least 0 and below 1, not {value}.")
+    if not 0.0 < run.model.blend < _UNFRACTIONED:
+        raise ConfigError(f"run.json: model: blend must be above 0 and below 1, not {run.model.blend}.")
     for section, name, value in [
         ("optimizer", "clip", run.optimizer.clip),
         ("optimizer", "weight_decay", run.optimizer.weight_decay),
         ("training", "patience", run.training.patience),
+        ("training", "curves_every", run.training.curves_every),
+        ("training", "diagnose_every", run.training.diagnose_every),
+        ("training", "ahead_weight", run.training.ahead_weight),
         ("model", "mlp_width", run.model.mlp_width or 0),
+        ("model", "ahead", run.model.ahead or 0),
+        ("model", "fact_slots", run.model.fact_slots or 0),
+        ("model", "logit_cap", run.model.logit_cap or 0.0),
         ("seed", "seed", run.seed),
     ]:
         if value < 0:

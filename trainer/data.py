@@ -92,7 +92,7 @@ class Rows:
     def _share(self, lane: int, epoch: int) -> NDArray[np.int64]:
         """The lane's documents of the epoch: every n-th of the shuffled order; lanes beyond the documents share one."""
         if epoch not in self._order:
-            oldest = self.epoch()
+            oldest = min((self.positions[each].epoch for each in self._current), default=0)  # of the lanes read here
             self._order = {known: order for known, order in self._order.items() if known >= oldest}
             self._order[epoch] = np.random.default_rng([self._seed, epoch]).permutation(len(self._places))
         return self._order[epoch][lane % len(self._places) :: len(self.positions)]

@@ -6,119 +6,118 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch.nn.utils import clip_grad_norm_
 
 from trainer import checkpoint
+from trainer.audience import Audience, Say
 from trainer.checkpoint import Progress
 from trainer.config import RunConfig
-from trainer.errors import Diverged
-from trainer.evaluate import Score, evaluate, weighted_loss
+from trainer.curves import Curves
+from trainer.evaluate import Score, evaluate
 from trainer.generate import generate, prompt_ids
-from trainer.metrics import Journals
+from trainer.metrics import Journals, MutedJournals
 from trainer.model import count_parameters
+from trainer.monitor.diagnostics import usual_observers
+from trainer.observer import Observer
+from trainer.ops import loader
+from trainer.precision import settle
+from trainer.processes import joined
 from trainer.progress import Meter
 from trainer.sampling import Sampling
-from trainer.schedule import factor
+from trainer.step import take_step
 from trainer.training import Training, prepare, resume, save
 
-Say = Callable[[str], None]
 
-
-def train(run: RunConfig, say: Say, asked_to_stop: Callable[[], bool] = lambda: False) -> Progress:
+def train(
+    run: RunConfig,
+    say: Say,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+    watchers: Callable[[Training], list[Observer]] = usual_observers,
+) -> Progress:
     """Trains to the end of the run, or until it gets no better, or until it is asked to stop; each can be resumed.
+
+    Started by torchrun, every process calls this; the first one speaks and writes.
 
     Args:
         run: what to train; a folder `run.out` that holds the same run is resumed.
         say: takes one line of news.
         asked_to_stop: looked at after every step; then a last checkpoint is written.
+        watchers: gives the observers of the run, before it is resumed; a sharded run has none.
 
     Raises:
         ConfigError, DataError, CheckpointError: the run cannot begin or go on; the message says what mends it.
         Diverged: the loss is no number; the last checkpoint is from before.
 
     """
-    torch.set_flush_denormal(True)  # decaying gradients underflow, which makes matrix products slower by far
+    torch.set_flush_denormal(loader.flushes_denormals())  # decaying gradients underflow, which makes products slower
+    with joined() as processes:
+        training = prepare(run, processes)
+        if processes.alone or not run.training.sharded:  # what observers hang on layers makes FSDP2 lose gradients
+            training.observers += watchers(training)
+        return _train(training, say if processes.first else _say_nothing, asked_to_stop)
+
+
+def _train(training: Training, say: Say, asked_to_stop: Callable[[], bool]) -> Progress:
+    run, processes = training.run, training.processes
     out = Path(run.out)
-    training = prepare(run)
     if checkpoint.exists(out / "checkpoints", "last"):
         resume(training, out / "checkpoints")
     counts = count_parameters(training.model)
     parts = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     say(f"{sum(counts.values()):,} parameters: {parts}")
     say(f"{len(training.splits.train):,} documents to train on, {len(training.splits.validation):,} held out")
-    say(f"step {training.progress.step} of {training.progress.steps} on {training.device}, into {out}")
-    journals = Journals(out, training.progress.step)
+    settle(training, say)
+    among = "" if processes.alone else f", one of {processes.size} processes"
+    say(f"step {training.progress.step} of {training.progress.steps} on {training.device}{among}, into {out}")
+    journals = Journals(out, training.progress.step) if processes.first else MutedJournals()
     try:
-        return _run_to_the_end(training, journals, say, asked_to_stop)
+        return _run_to_the_end(training, Audience(training, journals, say), asked_to_stop)
     finally:
         journals.close()
 
 
-def _run_to_the_end(training: Training, journals: Journals, say: Say, asked_to_stop: Callable[[], bool]) -> Progress:
-    run = training.run.training
+def _say_nothing(_line: str) -> None:
+    pass
+
+
+def _run_to_the_end(training: Training, audience: Audience, asked_to_stop: Callable[[], bool]) -> Progress:
+    run, journals, say = training.run.training, audience.journals, audience.say
     meter = Meter(training.progress.step, training.progress.steps, time.monotonic())
-    while training.progress.step < training.progress.steps and not training.progress.stopped:
-        loss, norm, rate = _step(training)
+    curves = Curves(Path(training.run.out), run.curves_every if training.processes.first else 0.0)
+    step, steps = training.progress.step, training.progress.steps
+    over = step == steps or bool(training.progress.stopped)
+    while not over:
+        update = take_step(training, audience)
         step = training.progress.step
         ids = len(training.lanes()) * training.run.data.context
-        journals.write("metrics", step, loss=loss, gradient_norm=norm, rate=rate)
-        stopping = asked_to_stop() or step == training.progress.steps
-        improved = False
-        if step % run.evaluate_every == 0 or step == training.progress.steps:
-            improved = _look(training, journals, say)
-        line = meter.after_step(step, loss, ids, time.monotonic())
+        journals.write("metrics", step, loss=update.loss, gradient_norm=update.norm, rate=update.rate)
+        asked = training.processes.any(asked_to_stop())
+        improved = (step % run.evaluate_every == 0 or step == steps) and _look(training, audience)
+        line = meter.after_step(step, update.loss, ids, time.monotonic())
         journals.write("timing", step, seconds=round(meter.seconds, 3), ids_per_second=round(meter.speed, 1))
-        if line:
-            say(line)
-        if improved or stopping or training.progress.stopped or step % run.checkpoint_every == 0:
+        over = asked or step == steps or bool(training.progress.stopped)
+        if improved or over or step % run.checkpoint_every == 0:
             journals.flush()
             save(training, improved=improved)
-        if stopping:
-            break
+            for news in (line, training.progress.stopped, curves.after_checkpoint(last=over)):
+                if news:
+                    say(news)
+        elif line:
+            say(line)
+    audience.leave()
     return training.progress
 
 
-def _step(training: Training) -> tuple[float, float, float]:
-    """One update: the mean loss in nats, the gradient's norm before clipping, and the fraction of the peak rate."""
-    run, size = training.run, training.run.data.batch
-    batches = [
-        training.rows.take(range(first, first + size)).to(training.device)
-        for first in range(0, len(training.lanes()), size)
-    ]
-    total = max(1.0, sum(float(batch.weights.sum()) for batch in batches))
-    nats = 0.0
-    for number, batch in enumerate(batches):
-        with training.precision():
-            logits, state = training.model(batch.ids, batch.segments, training.carried.get(number))
-        if run.data.carry_state:
-            training.carried[number] = state.detached()
-        loss = weighted_loss(logits, batch) / total
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        nats += float(loss.detach())
-    step = training.progress.step + 1
-    if not torch.isfinite(torch.tensor(nats)):
-        raise Diverged(f"The loss is {nats} at step {step}; lower the learning rates, or clip more.")
-    limit = run.optimizer.clip or float("inf")
-    norm = float(clip_grad_norm_(training.model.parameters(), limit))
-    rate = factor(step - 1, training.progress.steps, run.optimizer)
-    training.optimizer.step(rate)
-    learnt = sum(batch.learnt_bytes() for batch in batches)
-    training.progress = replace(training.progress, step=step, learnt_bytes=training.progress.learnt_bytes + learnt)
-    return nats, norm, rate
-
-
-def _look(training: Training, journals: Journals, say: Say) -> bool:
+def _look(training: Training, audience: Audience) -> bool:
     """Evaluates and samples; whether it is the best so far."""
     step = training.progress.step
-    _sample(training, journals)
+    _sample(training, audience.journals)
     if not training.held_out:
         return False
     score = evaluate(training.model, training.held_out, training.device, training.precision())
-    journals.write("metrics", step, validation_loss=score.loss, bits_per_byte=score.bits_per_byte)
+    audience.journals.write("metrics", step, validation_loss=score.loss, bits_per_byte=score.bits_per_byte)
     training.progress = judged(training.progress, score, training.run.training.patience)
-    say(f"step {step}: validation {score.loss:.4f} nats, {score.bits_per_byte:.4f} bits per byte")
-    if training.progress.stopped:
-        say(training.progress.stopped)
+    audience.say(f"step {step}: validation {score.loss:.4f} nats, {score.bits_per_byte:.4f} bits per byte")
+    audience.after_evaluation(step, score)
     return training.progress.best_step == step
 
 

@@ -6,9 +6,9 @@
 import json
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
-JOURNALS: Final = ("metrics", "timing", "samples")
+JOURNALS: Final = ("metrics", "timing", "samples", "diagnostics")
 
 
 class Journals:
@@ -17,7 +17,7 @@ class Journals:
     def __init__(self, folder: Path, step: int) -> None:
         """Forgets the records after `step`: the steps that a killed process took after its last checkpoint."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._files = {}
+        self._files: dict[str, TextIO] = {}
         for name in JOURNALS:
             path = folder / f"{name}.jsonl"
             _cut(path, step)
@@ -37,6 +37,16 @@ class Journals:
         """Let go of the files."""
         for file in self._files.values():
             file.close()
+
+
+class MutedJournals(Journals):
+    """Takes records and keeps none: for the processes of a run that do not write."""
+
+    def __init__(self) -> None:
+        self._files = {}
+
+    def write(self, journal: str, step: int, **values: object) -> None:
+        """Nothing."""
 
 
 def _cut(path: Path, step: int) -> None:

@@ -1,9 +1,8 @@
 """AdamW for every parameter, or Muon for the hidden matrices beside it; the state goes to and from named tensors.
 
-Muon: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"; AdamW: arXiv 1711.05101.
+AdamW: Loshchilov and Hutter 2017, arXiv 1711.05101.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,54 +12,10 @@ from torch import Tensor, nn
 from trainer.config import OptimizerConfig
 from trainer.layers.mixer import Mixer
 from trainer.model import LanguageModel
+from trainer.muon import Muon
+from trainer.spread import part_like
 
-_MOMENTUM: Final = 0.95
-_COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)  # of the quintic that takes singular values to about 1
-_ITERATIONS: Final = 5
 _PEAKS: Final = {"muon": 1e-2, "adamw": 2e-3}  # AdamW moves embeddings and vectors only, or hidden matrices too
-
-
-class Muon:
-    """Momentum, made orthogonal matrix by matrix; matrices of one shape go through the iteration together."""
-
-    def __init__(self, weights: dict[str, nn.Parameter], config: OptimizerConfig) -> None:
-        self._decay = config.weight_decay
-        self._peak = config.muon_learning_rate
-        self._by_shape: dict[torch.Size, list[nn.Parameter]] = {}
-        for weight in weights.values():
-            self._by_shape.setdefault(weight.shape, []).append(weight)
-        self.momentum = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-        self._momentum_of = {weight: self.momentum[name] for name, weight in weights.items()}
-
-    @torch.no_grad()
-    def step(self, factor: float) -> None:
-        """One update at the fraction `factor` of the peak learning rate."""
-        rate = self._peak * factor
-        for shape, weights in self._by_shape.items():
-            scale = math.sqrt(max(1.0, shape[0] / shape[1]))
-            directions = []
-            for weight in weights:
-                gradient, momentum = _gradient(weight), self._momentum_of[weight]
-                momentum.lerp_(gradient, 1 - _MOMENTUM)
-                directions.append(gradient.lerp(momentum, _MOMENTUM))  # Nesterov
-            for weight, update in zip(weights, orthogonalized(torch.stack(directions)), strict=True):
-                weight.mul_(1 - rate * self._decay).add_(update.to(weight.dtype), alpha=-rate * scale)
-
-
-def orthogonalized(matrices: Tensor) -> Tensor:
-    """(n, rows, columns): each with its singular values moved to about 1, by a Newton-Schulz iteration.
-
-    It runs in bfloat16 on CUDA and in fp32 elsewhere: both are precise enough, each is the faster there.
-    """
-    x: Tensor = matrices.bfloat16() if matrices.is_cuda else matrices.float()
-    tall = x.shape[1] > x.shape[2]
-    x = x.mT if tall else x
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    first, second, third = _COEFFICIENTS
-    for _ in range(_ITERATIONS):
-        gram = x @ x.mT
-        x = first * x + (second * gram + third * gram @ gram) @ x
-    return x.mT if tall else x
 
 
 class Optimizer:
@@ -106,12 +61,12 @@ class Optimizer:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Goes on where `tensors` were taken. Raises KeyError when they are another model's."""
         for name, momentum in self._muon.momentum.items():
-            momentum.copy_(tensors[f"muon.{name}"])
+            momentum.copy_(part_like(tensors[f"muon.{name}"], momentum))
         for name, weight in self._adamw_weights.items():
             state: dict[str, Any] = self._adamw.state[weight]
             for part in ("step", "exp_avg", "exp_avg_sq"):
                 saved = tensors[f"adamw.{part}.{name}"].clone()
-                state[part] = saved if part == "step" and not weight.is_cuda else saved.to(weight.device)
+                state[part] = saved.to(weight.device) if part == "step" else part_like(saved, weight)
 
 
 def hidden_matrices(model: LanguageModel) -> Iterator[str]:
@@ -125,7 +80,3 @@ def hidden_matrices(model: LanguageModel) -> Iterator[str]:
     for module_name, module in model.blocks.named_modules():
         if isinstance(module, nn.Linear) and module_name not in gentle:
             yield f"blocks.{module_name}.weight"
-
-
-def _gradient(weight: nn.Parameter) -> Tensor:
-    return torch.zeros_like(weight) if weight.grad is None else weight.grad

@@ -39,7 +39,7 @@ def cases() -> list[Case]:
     def normal(*sizes: int) -> Tensor:
         return torch.randn(*sizes, generator=generator)
 
-    batch, length, channels, states, heads, width = 8, 256, 512, 16, 8, 64
+    batch, length, channels, states, heads, width, taps = 8, 256, 512, 16, 8, 64, 4
     scan = (
         normal(batch, length, channels),
         softplus(normal(batch, length, channels) - 2),
@@ -50,6 +50,16 @@ def cases() -> list[Case]:
     )
     r, k, v, raw = (normal(batch, length, heads, width) for _ in range(4))
     wkv = (r, k, v, -torch.exp(raw - 1), normal(heads, width), normal(batch, heads, width, width))
+    found = normal(batch, length, heads, width)
+    a = -found / found.norm(dim=-1, keepdim=True)
+    state = normal(batch, heads, width, width)
+    wkv7 = (r, k, v, -torch.exp(-0.5 - softplus(raw)), a, -a * torch.sigmoid(normal(*a.shape)), state)
+    conv = (
+        normal(batch, length, channels),
+        normal(taps, channels),
+        normal(channels),
+        normal(batch, taps - 1, channels),
+    )
     ssd = (
         normal(batch, length, heads, width),
         softplus(normal(batch, length, heads) - 2),
@@ -61,7 +71,9 @@ def cases() -> list[Case]:
     return [
         Case("selective_scan", "B8 L256 D512 N16", scan),
         Case("wkv6", "B8 L256 H8 K64 V64", wkv),
+        Case("wkv7", "B8 L256 H8 K64 V64", wkv7),
         Case("ssd", "B8 L256 H8 P64 N16", ssd),
+        Case("causal_conv", "B8 L256 D512 T4", conv),
     ]
 
 

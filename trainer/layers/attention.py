@@ -1,4 +1,4 @@
-"""Causal attention over the last `window` ids of the same document, with RoPE and QK-norm; no dropout, no biases.
+"""Causal attention over the last `window` ids of the same document, with RoPE, mostly with QK-norm; no biases.
 
 RoPE: Su et al. 2021, arXiv 2104.09864. QK-norm: Henry et al. 2020, arXiv 2010.04245 (with RMS norms).
 """
@@ -12,7 +12,7 @@ from torch.nn import functional
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.shape import ModelShape
 
-_BASE: Final = 10_000.0  # of the rotations' wave lengths, in positions
+BASE: Final = 10_000.0  # of the rotations' wave lengths, in positions
 
 
 class Attention(Mixer):
@@ -22,6 +22,7 @@ class Attention(Mixer):
         super().__init__(shape)
         self.head_width = shape.head_width
         self.window = shape.window
+        self.query_key_norm = shape.query_key_norm
         self.query = nn.Linear(shape.width, shape.width, bias=False)
         self.key = nn.Linear(shape.width, shape.width, bias=False)
         self.value = nn.Linear(shape.width, shape.width, bias=False)
@@ -41,8 +42,9 @@ class Attention(Mixer):
             each(x).view(batch, length, -1, self.head_width).transpose(1, 2)  # (B, H, L, head width)
             for each in (self.query, self.key, self.value)
         )
-        query = _rotated(functional.rms_norm(query, (self.head_width,)), sight.positions)
-        key = _rotated(functional.rms_norm(key, (self.head_width,)), sight.positions)
+        if self.query_key_norm:
+            query, key = (functional.rms_norm(each, (self.head_width,)) for each in (query, key))
+        query, key = _rotated(query, sight.positions), _rotated(key, sight.positions)
         keys = torch.cat([state["keys"].to(key.dtype), key], dim=2)
         values = torch.cat([state["values"].to(value.dtype), value], dim=2)
         if sight.single and keys.shape[2] == length <= self.window:
@@ -72,7 +74,7 @@ class Attention(Mixer):
 def _rotated(x: Tensor, positions: Tensor) -> Tensor:
     """Each pair (i, i + half) of the last dimension turned by its position; the angles are taken in fp64."""
     half = x.shape[-1] // 2
-    rates = _BASE ** (-torch.arange(half, device=x.device, dtype=torch.float64) / half)
+    rates = BASE ** (-torch.arange(half, device=x.device, dtype=torch.float64) / half)
     angles = positions[:, None] * rates  # (L, half)
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     first, second = x.chunk(2, dim=-1)

@@ -1,17 +1,16 @@
-"""One block of the residual stream: a mixer, then an MLP with squared ReLU, each behind an RMS norm without weights.
-
-Squared ReLU: So et al. 2021 (Primer), arXiv 2109.08668.
-"""
+"""One block of the residual stream: a mixer, then a feed-forward layer, each behind a norm without weights."""
 
 import importlib
 import pkgutil
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from trainer import layers
 from trainer.errors import ConfigError
+from trainer.layers.feed_forward import FEED_FORWARDS
 from trainer.layers.mixer import LayerState, Mixer, Sight
+from trainer.layers.normalization import normalized
 from trainer.shape import ModelShape
 
 
@@ -20,31 +19,24 @@ class Block(nn.Module):
 
     def __init__(self, shape: ModelShape, layer: int) -> None:
         super().__init__()
-        self.mixer = mixer_class(shape.mixers[layer])(shape)
-        self.mlp = SquaredReluMlp(shape.width, shape.mlp_widths[layer]) if shape.mlp_widths[layer] else None
+        self.norm = shape.norm
+        self.mixer = mixer_class(shape.mixers[layer]).of_layer(shape, layer)
+        inner, kind = shape.mlp_widths[layer], FEED_FORWARDS[shape.feed_forward_of(layer)]
+        self.mlp = kind(shape.width, inner, layer, len(shape.mixers)) if inner else None
+
+    def initial_state(self, batch: int, device: torch.device) -> LayerState:
+        """What mixer and MLP know before the first id."""
+        state = self.mixer.initial_state(batch, device)
+        return state if self.mlp is None else state | self.mlp.initial_state(batch, device)
 
     def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
-        """(B, L, D) to (B, L, D), and the mixer's state after the row."""
-        mixed, state = self.mixer(functional.rms_norm(x, (x.shape[-1],)), sight, state)
+        """(B, L, D) to (B, L, D), and the state of mixer and MLP after the row."""
+        mixed, after = self.mixer(normalized(x, self.norm), sight, state)
         x = x + mixed
         if self.mlp is not None:
-            x = x + self.mlp(functional.rms_norm(x, (x.shape[-1],)))
-        return x, state
-
-
-class SquaredReluMlp(nn.Module):
-    """down(relu(up(x))^2)."""
-
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.up = nn.Linear(width, inner, bias=False)
-        self.down = nn.Linear(inner, width, bias=False)
-        nn.init.zeros_(self.down.weight)  # a new layer changes nothing
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., D) to (..., D)."""
-        projected: Tensor = self.down(functional.relu(self.up(x)).square())
-        return projected
+            fed, fed_state = self.mlp(normalized(x, self.norm), sight, state)
+            x, after = x + fed, after | fed_state
+        return x, after
 
 
 def mixer_class(name: str) -> type[Mixer]:
@@ -56,8 +48,19 @@ def mixer_class(name: str) -> type[Mixer]:
 
 
 def mixer_names() -> list[str]:
-    """All mixers: the files that are neither the interface nor the block."""
+    """All mixers: the files of layers/ but those of `_NO_MIXERS`."""
     return sorted(module.name for module in pkgutil.iter_modules(layers.__path__) if module.name not in _NO_MIXERS)
 
 
-_NO_MIXERS = ("block", "mixer")
+_NO_MIXERS = (
+    "block",
+    "convolution",
+    "document_mean",
+    "fact_memory",
+    "feed_forward",
+    "mixer",
+    "normalization",
+    "positions",
+    "state_space_tokenizer",
+    "token_shift",
+)

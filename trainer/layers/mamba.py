@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainer.layers.convolution import TAPS, convolved
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.ops.selective_scan import selective_scan
 from trainer.shape import ModelShape
 
 _EXPANSION: Final = 2  # inner channels for each of the residual stream
-_TAPS: Final = 4  # of the convolution
 _STEP_SIZES: Final = (1e-3, 1e-1)
 _UNDERFLOW: Final = 110.0  # exp(-110) is 0 in fp32, denormals included
 
@@ -26,19 +26,20 @@ class Mamba(Mixer):
 
     gentle: ClassVar[tuple[str, ...]] = ("step_size",)
 
-    def __init__(self, shape: ModelShape) -> None:
+    def __init__(self, shape: ModelShape, inner: int | None = None) -> None:
+        """`inner` channels; None for twice as many as the residual stream has."""
         super().__init__(shape)
-        inner, rank = _EXPANSION * shape.width, _rank(shape)
+        inner, rank = inner or _EXPANSION * shape.width, _rank(shape)
         self.sizes = (rank, shape.states, shape.states)
         self.input = nn.Linear(shape.width, 2 * inner, bias=False)
-        self.taps = nn.Parameter(torch.empty(_TAPS, inner))  # the first weighs the newest input
+        self.taps = nn.Parameter(torch.empty(TAPS, inner))  # the first weighs the newest input
         self.taps_bias = nn.Parameter(torch.zeros(inner))
         self.selection = nn.Linear(inner, sum(self.sizes), bias=False)
         self.step_size = nn.Linear(rank, inner)
         self.log_rates = nn.Parameter(torch.log(torch.arange(1.0, shape.states + 1)).repeat(inner, 1))
         self.skip = nn.Parameter(torch.ones(inner))
         self.output = nn.Linear(inner, shape.width, bias=False)
-        nn.init.uniform_(self.taps, -(_TAPS**-0.5), _TAPS**-0.5)
+        nn.init.uniform_(self.taps, -(TAPS**-0.5), TAPS**-0.5)
         nn.init.uniform_(self.step_size.weight, -(rank**-0.5), rank**-0.5)
         smallest, largest = (math.log(size) for size in _STEP_SIZES)
         wanted = torch.exp(torch.rand(inner) * (largest - smallest) + smallest)
@@ -50,7 +51,7 @@ class Mamba(Mixer):
         """Zeros: (B, 3, inner) and (B, inner, N)."""
         inner = self.output.in_features
         return {
-            "inputs": torch.zeros(batch, _TAPS - 1, inner, device=device),
+            "inputs": torch.zeros(batch, TAPS - 1, inner, device=device),
             "scan": torch.zeros(batch, inner, self.log_rates.shape[1], device=device),
         }
 
@@ -58,7 +59,7 @@ class Mamba(Mixer):
         """See Mixer."""
         u, gate = self.input(x).chunk(2, dim=-1)  # (B, L, inner) each
         known = torch.cat([state["inputs"].to(u.dtype), u], dim=1)
-        u = functional.silu(self._convolved(known, sight))
+        u = functional.silu(convolved(known, self.taps, self.taps_bias, sight))
         low, write, read = self.selection(u).split(self.sizes, dim=-1)
         delta = functional.softplus(self.step_size(low).float())
         rates = -torch.exp(self.log_rates.float())
@@ -73,24 +74,18 @@ class Mamba(Mixer):
         )
         y = (y + self.skip * u) * functional.silu(gate)
         mixed: Tensor = self.output(y.to(x.dtype))
-        return mixed, {"inputs": known[:, known.shape[1] - (_TAPS - 1) :], "scan": scan}
-
-    def _convolved(self, known: Tensor, sight: Sight) -> Tensor:
-        """(B, 3 + L, inner) to (B, L, inner); shifted products are faster here than a depthwise convolution."""
-        length = known.shape[1] - (_TAPS - 1)
-        total = self.taps_bias + self.taps[0] * known[:, _TAPS - 1 :]
-        for back in range(1, _TAPS):
-            earlier = known[:, _TAPS - 1 - back : _TAPS - 1 - back + length]
-            if not sight.single:
-                earlier = earlier * sight.same_segment(back)[..., None]
-            total = total + self.taps[back] * earlier
-        return total
+        return mixed, {"inputs": known[:, known.shape[1] - (TAPS - 1) :], "scan": scan}
 
     @staticmethod
     def parameters_of(shape: ModelShape) -> int:
+        """Twice as many inner channels as the residual stream has."""
+        return Mamba.parameters_with(shape, _EXPANSION * shape.width)
+
+    @staticmethod
+    def parameters_with(shape: ModelShape, inner: int) -> int:
         """Input and output; taps, bias, skip and the bias of the step sizes; selection; step sizes; rates."""
-        inner, rank, states = _EXPANSION * shape.width, _rank(shape), shape.states
-        vectors = inner * (_TAPS + 3)
+        rank, states = _rank(shape), shape.states
+        vectors = inner * (TAPS + 3)
         return 3 * shape.width * inner + vectors + inner * (rank + 2 * states) + rank * inner + inner * states
 
 

@@ -1,8 +1,8 @@
 """What every mixer offers: positions of a row exchange what they know, and a state carries it on to the next row."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,9 @@ class Sight:
     segments: Tensor  # (B, L) int64, the document of each id
     past_segments: Tensor  # (B, P) int64, those of the last ids before the row; P is 0 at the beginning
     single: bool  # all ids of the row and before it are of one document
+    begin: int = 0  # ids before the row
+    first: dict[str, Tensor] = field(default_factory=dict)  # what a kind's first layer leaves for those above it
+    words: Tensor | None = None  # (B, L) float64, each id's position in soft words, where a tokenizer counts them
 
     def same_segment(self, distance: int) -> Tensor:
         """(B, L): whether the id `distance` places earlier is there and of the same document."""
@@ -42,6 +45,11 @@ class Mixer(nn.Module, ABC):
         """Weights are drawn from torch's generator."""
         super().__init__()
 
+    @classmethod
+    def of_layer(cls, shape: ModelShape, layer: int) -> Self:  # noqa: ARG003  # some mixers override it
+        """The mixer of the layer number `layer`, counted from 0."""
+        return cls(shape)
+
     @abstractmethod
     def initial_state(self, batch: int, device: torch.device) -> LayerState:
         """What is known before the first id."""
@@ -54,3 +62,8 @@ class Mixer(nn.Module, ABC):
     @abstractmethod
     def parameters_of(shape: ModelShape) -> int:
         """How many parameters the dimensions mean, counted by hand: building the layer must give as many."""
+
+    @classmethod
+    def parameters_of_layer(cls, shape: ModelShape, layer: int) -> int:  # noqa: ARG003  # some mixers override it
+        """The same of the layer number `layer`."""
+        return cls.parameters_of(shape)

@@ -18,7 +18,7 @@ from trainer.ops import build
 
 RUNG_VARIABLE = "TRAINER_OPS"
 DENORMALS_VARIABLE = "TRAINER_FLUSH_DENORMALS"
-OPERATORS = ("selective_scan", "wkv6", "ssd")
+OPERATORS = ("selective_scan", "wkv6", "wkv7", "ssd", "causal_conv")
 
 
 class Rung(StrEnum):

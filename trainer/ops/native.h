@@ -63,10 +63,11 @@ INLINE vector at_most(vector value, float bound) {
 }
 
 /* 2 to the power of x: round to n + f with |f| <= 1/2, the Taylor polynomial of 2^f in degree 6 (relative error below
- * 1.2e-7), and n added to the exponent's bits. Below 2^-126 it is 2^-126, above 2^127 it stops at about 2^127. */
+ * 1.2e-7), and n added to the exponent's bits. From -127 down it is 0: a state
+ * that must be forgotten leaves nothing, in the gradient neither. Above 2^127 it stops at about 2^127. */
 INLINE vector exp2_of(vector x) {
     const vector rounder = (vector){0} + 0x1.8p23f; /* adding it leaves the nearest integer in the lowest bits */
-    x = at_most(at_least(x, -126.0f), 127.0f);
+    x = at_most(at_least(x, -127.0f), 127.0f);
     vector shifted = x + rounder;
     vector fraction = x - (shifted - rounder);
     vector power = fraction * 1.5403530e-4f + 1.33335581e-3f;
@@ -135,6 +136,25 @@ INLINE vector sums_of_rows(const vector *rows, int64_t count) {
     add_pairs(work, 1);
     return work[0];
 }
+
+/* The sums of the lanes of four rows, in the lanes 0 to 3. */
+INLINE vector sums_of_four(const vector *rows) {
+    vector work[4] = {rows[0], rows[1], rows[2], rows[3]};
+    add_pairs(work, 2);
+    add_pairs(work, 1);
+#if LANES >= 8
+    integers lanes;
+    for (int lane = 0; lane < LANES; lane++) lanes[lane] = lane;
+#if LANES == 16
+    work[0] += SHUFFLE(work[0], work[0], lanes ^ 8);
+#endif
+    work[0] += SHUFFLE(work[0], work[0], lanes ^ 4);
+#endif
+    return work[0];
+}
+
+/* One lane's number in all lanes. */
+INLINE vector lane_of(vector value, int lane) { return SHUFFLE(value, value, (integers){0} + lane); }
 
 /* Zeroed vectors, or NULL where memory is out; `free` gives them back. */
 INLINE vector *vectors(int64_t count) {

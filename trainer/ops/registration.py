@@ -1,7 +1,8 @@
 """Tells torch of an operator: its schema, its kernels by rung, its shapes for tracing and its gradient.
 
 The pair `trainer::name` and `trainer::name_backward` is opaque to torch.compile. Every operator has a gradient for all
-inputs, states included, and gives y, final_state and, where it has any, checkpoints that only its own backward reads.
+inputs but the optional ones, states included, and gives y, final_state and, where it has any, checkpoints that only
+its own backward reads.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,9 @@ _LIBRARY = torch.library.Library("trainer", "FRAGMENT")
 Shapes = Callable[..., tuple[Tensor, ...]]
 
 
-def register(name: str, inputs: tuple[str, ...], shapes: Shapes, *, checkpoints: bool) -> Callable[..., Any]:
+def register(
+    name: str, inputs: tuple[str, ...], shapes: Shapes, *, checkpoints: bool, optional: tuple[str, ...] = ()
+) -> Callable[..., Any]:
     """Defines both operators; returns the forward one.
 
     Args:
@@ -25,13 +28,15 @@ def register(name: str, inputs: tuple[str, ...], shapes: Shapes, *, checkpoints:
         inputs: the tensor arguments' names.
         shapes: empty outputs for inputs, used while tracing.
         checkpoints: whether the forward pass returns something for the backward pass as its third output.
+        optional: tensors after the inputs that may be missing and have no gradient.
 
     """
-    saved = (*inputs, "checkpoints") if checkpoints else inputs
+    arguments = ", ".join([*(f"Tensor {part}" for part in inputs), *(f"Tensor? {part}=None" for part in optional)])
+    saved = f"{arguments}, Tensor checkpoints" if checkpoints else arguments
     outputs = ", ".join(["Tensor"] * (3 if checkpoints else 2))
-    _LIBRARY.define(f"{name}({', '.join(f'Tensor {part}' for part in inputs)}) -> ({outputs})")
-    arguments = ", ".join(f"Tensor {part}" for part in ("grad_y", "grad_final", *saved))
-    _LIBRARY.define(f"{name}_backward({arguments}) -> ({', '.join(['Tensor'] * len(inputs))})")
+    gradients = ", ".join(["Tensor"] * len(inputs))
+    _LIBRARY.define(f"{name}({arguments}) -> ({outputs})")
+    _LIBRARY.define(f"{name}_backward(Tensor grad_y, Tensor grad_final, {saved}) -> ({gradients})")
 
     def forward(*tensors: Tensor) -> tuple[Tensor, ...]:
         return loader.implementation(name, tensors[0]).forward(*tensors)
@@ -49,13 +54,13 @@ def register(name: str, inputs: tuple[str, ...], shapes: Shapes, *, checkpoints:
         ctx.save_for_backward(*inputs, *output[2:])
         ctx.outputs = [(part.shape, part.dtype, part.device) for part in output[:2]]
 
-    def gradient(ctx: Any, *above: Tensor | None) -> tuple[Tensor, ...]:
+    def gradient(ctx: Any, *above: Tensor | None) -> tuple[Tensor | None, ...]:
         given = [
             torch.zeros(shape, dtype=dtype, device=device) if part is None else part
             for part, (shape, dtype, device) in zip(above[:2], ctx.outputs, strict=True)
         ]
         found = getattr(torch.ops.trainer, f"{name}_backward")(*given, *ctx.saved_tensors)
-        return tuple(found)
+        return *found, *(None for _ in optional)
 
     _LIBRARY.impl(name, forward, "CompositeExplicitAutograd")
     _LIBRARY.impl(f"{name}_backward", backward, "CompositeExplicitAutograd")

@@ -32,7 +32,14 @@ def run_file(folder: Path, **sections: dict[str, object]) -> Path:
         "data": {"path": "corpus", "form": "text", "context": 32, "batch": 4, "accumulation": 2, "validation_rows": 6},
         "model": {"width": 32, "layers": 2, "head_width": 16},
         "optimizer": {"learning_rate": 0.01},
-        "training": {"steps": 24, "evaluate_every": 8, "checkpoint_every": 3, "device": "cpu", "patience": 0},
+        "training": {
+            "steps": 24,
+            "evaluate_every": 8,
+            "checkpoint_every": 3,
+            "device": "cpu",
+            "patience": 0,
+            "curves_every": 0,
+        },
     }
     for name, values in sections.items():
         document[name] = {**document.get(name, {}), **values}  # type: ignore[dict-item]

@@ -55,6 +55,40 @@ def hashes(out: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_twenty_kills_at_random_moments_and_in_the_middle_of_checkpoints_change_not_a_bit(tmp_path: Path) -> None:
+    """Every other kill comes while a checkpoint is written, the rest come anywhere, also before the first step."""
+    sections = {**EVERYTHING, "training": {**EVERYTHING["training"], "steps": 400, "checkpoint_every": 2}}
+    (tmp_path / "calm").mkdir()
+    train(tiny_run(tmp_path / "calm", **sections), silent)
+    path, out = run_file(tmp_path, **sections), tmp_path / "out"
+    chance = random.Random(time.time_ns())
+    unfinished = 0
+    for kill in range(20):
+        process = start(path)
+        before = step_of(out)
+        if kill % 2:
+            while step_of(out) < before + 6 and process.poll() is None:
+                time.sleep(0.001)
+            while not list((out / "checkpoints").glob("partial-*")) and process.poll() is None:
+                pass
+            time.sleep(chance.uniform(0, 0.003))
+        else:
+            time.sleep(chance.uniform(0.5, 6))
+        assert process.poll() is None, "it ended before it was killed"
+        process.kill()
+        process.communicate()
+        unfinished += len(list((out / "checkpoints").glob("partial-*")))
+    assert unfinished >= 3, "no kill came while a checkpoint was written"
+    assert 0 < step_of(out) < 400
+    assert train(tiny_run(tmp_path, **sections), silent).step == 400
+    for journal in ("metrics", "samples"):
+        assert (out / f"{journal}.jsonl").read_bytes() == (tmp_path / f"calm/out/{journal}.jsonl").read_bytes()
+    assert hashes(out) == hashes(tmp_path / "calm/out")
+    assert [path.name for path in (out / "checkpoints").glob("partial-*")] == []
+
+
 @pytest.mark.slow
 def test_five_kills_at_random_steps_change_neither_a_weight_nor_a_metric(tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()

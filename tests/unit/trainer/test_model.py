@@ -11,19 +11,26 @@ from trainer.model import LanguageModel
 from trainer.shape import shape_of
 from trainer.state import ModelState
 
-MIXERS = [(name,) for name in mixer_names()] + ([tuple(mixer_names())] if len(mixer_names()) > 1 else [])
+MODELS = [
+    *(pytest.param({"mixers": (name,)}, id=name) for name in mixer_names()),
+    pytest.param({"mixers": tuple(mixer_names())}, id="all"),
+    pytest.param({"recipe": "ghost", "layers": 3}, id="ghost"),
+    pytest.param({"recipe": "ghost_memory", "layers": 3}, id="ghost_memory"),
+]
 LENGTH = 23
 CLOSE = {"atol": 3e-5, "rtol": 1e-5}
 
 
-@pytest.fixture(params=MIXERS, ids="-".join)
+@pytest.fixture(params=MODELS)
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     torch.manual_seed(0)
-    config = ModelConfig(mixers=request.param, width=32, layers=2, head_width=16, window=9, states=4)
-    built = LanguageModel(shape_of(config, context=64))
+    dimensions = {"layers": 2, "width": 32, "head_width": 16, "window": 9, "states": 4, "stride": 4, "landmarks": 2}
+    built = LanguageModel(shape_of(ModelConfig(**{**dimensions, **request.param}), context=64))
     for module in built.modules():  # zero-initialized layers would hide what they do
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.2)
+    if built.memory is not None:
+        nn.init.normal_(built.memory.values)
     return built
 
 

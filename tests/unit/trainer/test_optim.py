@@ -7,7 +7,8 @@ import torch
 
 from trainer.config import ModelConfig, OptimizerConfig
 from trainer.model import LanguageModel
-from trainer.optim import Optimizer, hidden_matrices, orthogonalized
+from trainer.muon import orthogonalized
+from trainer.optim import Optimizer, hidden_matrices
 from trainer.schedule import factor
 from trainer.shape import shape_of
 
@@ -34,12 +35,31 @@ def test_the_learning_rate_rises_and_falls_as_configured(config: OptimizerConfig
     assert factor(step, 100, config) == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (64, 16), (16, 64)])
-def test_orthogonalized_matrices_have_singular_values_of_about_one(shape: tuple[int, int]) -> None:
+SHAPES = [(16, 16), (24, 16), (64, 16), (16, 64), (32, 16)]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_orthogonalized_matrices_have_singular_values_of_about_one(
+    shape: tuple[int, int], precision: torch.dtype
+) -> None:
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
-    singular = torch.linalg.svdvals(orthogonalized(matrices))
+    singular = torch.linalg.svdvals(orthogonalized(matrices, precision).float())
     assert float(singular.min()) > 0.3 and float(singular.max()) < 1.3
     assert torch.linalg.svdvals(matrices).max() > 3  # they were not before
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_form_of_the_iteration_is_the_polynomial_of_the_singular_values(shape: tuple[int, int]) -> None:
+    matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
+    left, singular, right = torch.linalg.svd(matrices.double(), full_matrices=False)
+    singular = singular / singular.norm(dim=1, keepdim=True)
+    for _ in range(5):
+        singular = 3.4445 * singular - 4.7750 * singular**3 + 2.0315 * singular**5
+    expected = left @ torch.diag_embed(singular) @ right
+    assert torch.allclose(orthogonalized(matrices).double(), expected, atol=2e-5)
+    coarse = orthogonalized(matrices, torch.bfloat16).double()
+    assert float((coarse - expected).norm() / expected.norm()) < 0.05
 
 
 def small(mixers: tuple[str, ...]) -> LanguageModel:

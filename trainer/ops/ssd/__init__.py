@@ -4,13 +4,14 @@ from torch import Tensor
 
 from trainer.ops.registration import register, require, working_type
 
-CHUNK = 32  # steps between checkpoints
+CHUNK = 32  # steps between checkpoints; native.c has the same figure
 
 
 def _shapes(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     x, initial_state = inputs[0], inputs[-1]
     batch, length = x.shape[:2]
-    checkpoints = x.new_empty(batch, (length + CHUNK - 1) // CHUNK, *initial_state.shape[1:])
+    heads, width, states = initial_state.shape[1:]
+    checkpoints = x.new_empty(batch, (length + CHUNK - 1) // CHUNK, heads, states, width)
     return x.new_empty(x.shape), initial_state.new_empty(initial_state.shape), checkpoints
 
 

@@ -1,6 +1,6 @@
 """The state-space dual in torch alone: inside a chunk it is matrix products, between chunks a short loop over states.
 
-One decay for each head makes the pairs' decays a small matrix, so this needs no C to be fast. Decays are products of
+One decay for each head makes the pairs' decays a small matrix, Decays are products of
 decays and their gradients sums of products: nothing overflows, nothing cancels. Padding steps have decay 1.
 """
 
@@ -65,12 +65,13 @@ def forward(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         checkpoints[:, chunk] = state
         state = parts.into[:, chunk, :, -1:] * state + written[:, chunk]
     y = (parts.c @ parts.b.mT * parts.pairs) @ parts.driven + parts.into * (parts.c @ checkpoints.mT)
-    return _joined(y, x.shape[1]), state.clone(), checkpoints
+    return _joined(y, x.shape[1]), state.clone(), checkpoints.mT.contiguous()
 
 
 def backward(grad_y: Tensor, grad_final: Tensor, *saved: Tensor) -> tuple[Tensor, ...]:
     """The gradients of the six inputs, by the same matrix products transposed."""
-    x, delta, a, b, c, _, checkpoints = saved
+    x, delta, a, b, c, _, _ = saved
+    checkpoints = saved[6].mT.contiguous()
     length, groups = x.shape[1], b.shape[2]
     parts, above = _parts(x, delta, a, b, c), _chunked(grad_y)
     read = (above * parts.into).mT @ parts.c

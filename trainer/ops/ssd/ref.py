@@ -7,18 +7,18 @@ from trainer.ops.ssd import CHUNK
 
 
 def forward(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """y, the final state, and the state before each chunk (B, chunks, H, P, N); differentiable by autograd as well."""
+    """y, the final state, and the state before each chunk (B, chunks, H, N, P); differentiable by autograd as well."""
     x, delta, a, b, c, initial_state = inputs
     b, c = (part.repeat_interleave(x.shape[2] // part.shape[2], 2) for part in (b, c))
     state, outputs, checkpoints = initial_state.clone(), [], []
     for t in range(x.shape[1]):
         if t % CHUNK == 0:
-            checkpoints.append(state)
+            checkpoints.append(state.mT)
         written = (delta[:, t, :, None] * x[:, t])[..., None] * b[:, t, :, None]
         state = torch.exp(delta[:, t] * a)[..., None, None] * state + written
         outputs.append((state * c[:, t, :, None]).sum(-1))
     if not outputs:
-        return torch.empty_like(x), state, x.new_empty(x.shape[0], 0, *state.shape[1:])
+        return torch.empty_like(x), state, x.new_empty(x.shape[0], 0, *state.mT.shape[1:])
     return torch.stack(outputs, 1), state, torch.stack(checkpoints, 1)
 
 

@@ -62,6 +62,15 @@ def _wkv6(normal, batch, length, keys, values):
     return r, k, v, log_decay, bonus, normal(batch, heads, keys, values)
 
 
+def _wkv7(normal, batch, length, keys, values):
+    heads = 2
+    r, k, found = (normal(batch, length, heads, keys) for _ in range(3))
+    log_decay = -torch.exp(2 * normal(batch, length, heads, keys))
+    a = -found / found.norm(dim=-1, keepdim=True)  # RWKV-7's layer keeps the corrections within bounds
+    b = -a * torch.sigmoid(normal(batch, length, heads, keys))
+    return r, k, normal(batch, length, heads, values), log_decay, a, b, normal(batch, heads, values, keys)
+
+
 def _ssd(normal, batch, length, width, states):
     heads, groups = 4, 2
     x, delta = normal(batch, length, heads, width), softplus(normal(batch, length, heads))
@@ -69,10 +78,17 @@ def _ssd(normal, batch, length, width, states):
     return (x, delta, -torch.exp(2 * normal(heads)), *drive, normal(batch, heads, width, states))
 
 
+def _causal_conv(normal, batch, length, channels, width):
+    taps = 1 + width % 8
+    return normal(batch, length, channels), normal(taps, channels), normal(channels), normal(batch, taps - 1, channels)
+
+
 SUBJECTS = [
     Subject("selective_scan", _selective_scan, 2, (0, 1, 3, 4)),
     Subject("wkv6", _wkv6, 2, (0, 1, 2, 3)),
+    Subject("wkv7", _wkv7, 2, (0, 1, 2, 3, 4, 5)),
     Subject("ssd", _ssd, 2, (0, 1, 3, 4)),
+    Subject("causal_conv", _causal_conv, 2, (0,)),
 ]
 NATIVE = [subject for subject in SUBJECTS if build.has_native(subject.name)]
 FAST = [(subject, file) for subject in SUBJECTS for file in ("cpu", "chunk") if file == "chunk" or subject in NATIVE]

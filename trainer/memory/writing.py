@@ -1,0 +1,99 @@
+"""Writes facts into a model's memory by letting the model read them once; it changes no weight."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from trainer.encoding import of_conversation
+from trainer.errors import ConfigError, DataError
+from trainer.memory.facts import Entries, Fact, Facts, no_entries
+from trainer.model import LanguageModel
+
+_SMALLEST_DISTANCE: Final = 2e-5  # in cosine: contexts closer than this are the same to fp32
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A conversation as the model reads it."""
+
+    contexts: Tensor  # (n, 2 D)
+    ids: Tensor  # (n,), what comes next
+    answer: Tensor  # (n,) bool: that is a part of the answer, or its end
+
+
+def new_facts(model: LanguageModel, known: Sequence[Fact] = ()) -> Facts:
+    """An empty memory.
+
+    Args:
+        model: one with a fact memory; its weights must not change while it has facts, or `rewrite` is called.
+        known: questions that it answers by its weights, which no fact must disturb: all of them, or a sample.
+
+    Raises:
+        ConfigError: the model has no fact memory.
+
+    """
+    if model.mean is None:
+        raise ConfigError("This model has no fact memory; train the recipe ghost_memory.")
+    return Facts(no_entries(model.shape.width, model.head.weight.device), known=list(known))
+
+
+def write(model: LanguageModel, facts: Facts, added: Sequence[Fact]) -> None:
+    """Adds facts; one with the question of an older fact replaces it.
+
+    Raises:
+        DataError: the model cannot tell a question from another one; then nothing is added.
+
+    """
+    latest = {fact.question: fact for fact in added}
+    replaced = Facts(facts.entries, list(facts.facts), list(facts.uses), facts.known)
+    replaced.without(list(latest))
+    questions = set(latest)
+    others = [_read(model, fact).contexts for fact in facts.known if fact.question not in questions]
+    for fact in latest.values():
+        _add(model, replaced, fact, others)
+    facts.entries, facts.facts, facts.uses = replaced.entries, replaced.facts, replaced.uses
+
+
+def rewrite(model: LanguageModel, facts: Facts) -> None:
+    """Writes all facts anew, after the weights have changed. Raises DataError as `write` does."""
+    again = new_facts(model, facts.known)
+    write(model, again, facts.facts)
+    facts.entries = again.entries
+
+
+def _add(model: LanguageModel, facts: Facts, fact: Fact, others: Sequence[Tensor]) -> None:
+    read = _read(model, fact)
+    keys, ids = read.contexts[read.answer], read.ids[read.answer]
+    nearest = torch.zeros(len(keys), device=keys.device)
+    old = facts.entries
+    for other in (*others, old.keys):
+        if len(other):
+            nearest = nearest.maximum((keys @ other.T).max(1).values)
+    own = (keys @ read.contexts.T).masked_fill(ids[:, None] == read.ids, 0.0)
+    nearest = nearest.maximum(own.max(1).values)
+    if float(nearest.max()) > 1 - _SMALLEST_DISTANCE:
+        raise DataError(f"The model cannot tell {fact.question!r} from something it knows; word it differently.")
+    old_nearest = old.nearest.maximum((old.keys @ read.contexts.T).max(1).values) if len(old.keys) else old.nearest
+    owner = torch.full_like(ids, len(facts.facts))
+    facts.entries = Entries(
+        torch.cat([old.keys, keys]),
+        torch.cat([old.ids, ids]),
+        torch.cat([old.owners, owner]),
+        torch.cat([old_nearest, nearest]),
+    )
+    facts.facts.append(fact)
+    facts.uses.append(0)
+
+
+@torch.inference_mode()
+def _read(model: LanguageModel, fact: Fact) -> _Read:
+    document = of_conversation([("user", fact.question), ("assistant", fact.answer)], "answers")
+    device = model.head.weight.device
+    ids = torch.from_numpy(document.ids.astype("int64")).to(device)
+    contexts = model.read(ids[None, :-1]).contexts
+    if contexts is None:
+        raise ConfigError("This model has no fact memory; train the recipe ghost_memory.")
+    return _Read(contexts[0], ids[1:], torch.from_numpy(document.weights[1:] > 0).to(device))

@@ -1,0 +1,1 @@
+"""The probes, one file each: `VARIANTS` holds its tasks by their names."""

@@ -1,0 +1,3 @@
+"""Mamba-2 in every layer, with an MLP behind each."""
+
+MIXERS = ("mamba2",)
