@@ -5,7 +5,7 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: start test lint bench soak interop clean engine
+.PHONY: start test lint bench soak interop exports clean engine
 
 start: $(READY)
 	@deploy/bootstrap sandbox
@@ -40,6 +40,9 @@ soak: $(READY)
 
 interop: $(READY)
 	$(PYTHON) bench/interop.py
+
+exports: $(READY)
+	$(PYTHON) bench/exports.py
 
 engine: $(READY)
 	@deploy/bootstrap engine

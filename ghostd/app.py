@@ -1,18 +1,23 @@
 """The composition root: builds the adapters from the settings and hands them in. Nothing else reads the settings."""
 
 import os
+import shlex
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from ghostd.bundled import cell_version
 from ghostd.core.reverification import Image
+from ghostd.core.training import TrainingPlan
 from ghostd.cycles.calibration import Calibration
 from ghostd.cycles.curiosity import Curiosity
 from ghostd.cycles.distillation import Distillation
 from ghostd.cycles.export import Export
 from ghostd.cycles.reverification import Reverification
+from ghostd.cycles.self_distillation import SelfDistillation
+from ghostd.cycles.training import Training
 from ghostd.cycles.verification import Verification
 from ghostd.daemon.handlers import Handlers
 from ghostd.daemon.health import DaemonState, DataDirectoryLock, write_state
@@ -21,12 +26,15 @@ from ghostd.daemon.queue import Queue
 from ghostd.db.calls import Calls
 from ghostd.db.heads import Heads
 from ghostd.db.store import PostgresStore, open_store
-from ghostd.errors import ConfigurationError
+from ghostd.errors import ConfigurationError, SandboxError
 from ghostd.export.versions import DatasetVersions
 from ghostd.ports import Sandbox, Teacher
 from ghostd.sandbox.choose import choose_sandbox
 from ghostd.sandbox.owner import this_process
 from ghostd.settings import Settings
+from ghostd.student.pupil import ChildPupil
+from ghostd.student.trainer import ChildFolders, ChildTrainer, ghostd_command, lacking
+from ghostd.student.workshop import Workshop
 from ghostd.teacher.client import OpenAITeacher
 from ghostd.teacher.config import BudgetConfig, TeacherConfig
 from ghostd.teacher.discover import Discovered, discover
@@ -140,6 +148,74 @@ def calibration_of(settings: Settings, store: PostgresStore, verifier: Verifier)
     return Calibration(verifier, Planter(teach), store, store, SystemClock(), settings.calibration)
 
 
+def workshop_of(settings: Settings) -> Workshop:
+    """Where the students are."""
+    return Workshop(settings.data_dir / "students")
+
+
+def training_of(settings: Settings, store: PostgresStore, *, isolated: bool) -> Training:
+    """The cycle that trains the student, as children of this process; code that it writes runs `isolated` or never."""
+    grader, variables = grader_of(settings, isolated=isolated)
+    return Training(
+        datasets=_versions_of(settings, store),
+        students=store,
+        trainer=ChildTrainer(settings.training.threads, settings.training.niceness, grader, variables),
+        folders=ChildFolders(workshop_of(settings), settings.export.seed),
+        journal=store,
+        config=settings.training,
+    )
+
+
+def grader_of(settings: Settings, *, isolated: bool) -> tuple[str, dict[str, str]]:
+    """The command that runs a student's code in the sandbox, '' where that is not isolated, and variables for it."""
+    if not isolated:
+        return "", {}
+    return shlex.join((*ghostd_command(), "execute")), {"GHOSTD_SANDBOX": settings.sandbox.model_dump_json()}
+
+
+async def isolates(settings: Settings) -> bool:
+    """Whether there is a sandbox for code that nobody vouches for."""
+    try:
+        await choose_sandbox(settings.sandbox, owner=this_process().label(), trusted_teacher=False)
+    except SandboxError:
+        return False
+    return True
+
+
+def self_distillation_of(settings: Settings, store: PostgresStore, sandbox: Sandbox, folder: Path) -> SelfDistillation:
+    """The cycle that lets students vary known questions; they are taught in the folder, which can go afterwards."""
+    config = settings.self_distillation
+    plan = TrainingPlan(
+        recipe=settings.training.recipe,
+        steps=config.steps,
+        seconds=settings.training.hours * 3600,
+        context=settings.training.context,
+        batch=settings.training.batch,
+        width=config.width,
+        layers=config.layers,
+        validates=False,
+    )
+    trainer = ChildTrainer(settings.training.threads, settings.training.niceness)
+    return SelfDistillation(ChildPupil(Workshop(folder), trainer, plan), sandbox, store, store, config)
+
+
+def training_sentence(settings: Settings) -> str:
+    """Whether a student will be trained, when, and how to change it."""
+    config = settings.training
+    if missing := lacking():
+        return f"training: off. {missing}"
+    if not config.every_crystals:
+        return "training: only when `ghostd train --now` asks for it (training.every_crystals)"
+    return (
+        f"training: a {config.recipe} of {config.size} parameters after every {config.every_crystals} new crystals, "
+        f"for {config.hours:g} h at most (training.every_crystals; 0 turns it off)"
+    )
+
+
+def _versions_of(settings: Settings, store: PostgresStore) -> DatasetVersions:
+    return DatasetVersions(store, store, settings.data_dir / "datasets", settings.export, ledger_of(settings, store))
+
+
 @asynccontextmanager
 async def opened_sandbox(settings: Settings, *, trusted_teacher: bool, say: Say) -> AsyncIterator[Sandbox]:
     """A started sandbox: reaped, proven and warm."""
@@ -187,6 +263,7 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
         )
         verifier = Verifier(sandbox, settings.verification)
         stack.push_async_callback(verifier.close)
+        tell(training_sentence(settings))
         queue = Queue(store.conninfo)
         await queue.open()
         stack.push_async_callback(queue.close)
@@ -214,14 +291,9 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
                 chosen.teacher.licence,
             ),
             reverification=Reverification(verifier, store, store, image, clock, settings.reverification),
-            export=Export(
-                DatasetVersions(
-                    store, store, settings.data_dir / "datasets", settings.export, ledger_of(settings, store)
-                ),
-                store,
-                settings.versions,
-            ),
+            export=Export(_versions_of(settings, store), store, settings.versions),
             calibration=calibration_of(settings, store, verifier),
+            training=training_of(settings, store, isolated=sandbox.backend != "trusted"),
             store=store,
             agenda=store,
             sandbox=sandbox,

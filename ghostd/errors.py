@@ -16,8 +16,11 @@
     ├── AlreadyRunning          exit 7
     ├── NotRunning              exit 8
     ├── ExportError             exit 9
-    └── VerificationFailed      exit 10
-        └── CrystallisationPaused
+    ├── VerificationFailed      exit 10
+    │   └── CrystallisationPaused
+    └── TrainingError           exit 11
+        ├── TrainerMissing
+        └── TrainingFailed
 
 The docstring is the default message. A message is one sentence that says what is wrong and what mends it.
 What *failed* is a value (a verdict, a rejected attempt); what could not be *run* is one of these exceptions.
@@ -117,3 +120,17 @@ class VerificationFailed(GhostdError):
 
 class CrystallisationPaused(VerificationFailed):
     """Calibration found the verifier fooled, so crystallisation pauses; `ghostd calibration` shows how to go on."""
+
+
+class TrainingError(GhostdError):
+    """The student could not be trained, asked or served."""
+
+    exit_code = 11
+
+
+class TrainerMissing(TrainingError):
+    """The trainer's libraries are not installed; `pip install 'ghostd[train]'` adds them."""
+
+
+class TrainingFailed(TrainingError):
+    """The trainer ended without a student; its log in the run's folder says why."""

@@ -15,6 +15,8 @@ from ghostd.cycles.config import (
     CuriosityConfig,
     DistillationConfig,
     ReverificationConfig,
+    SelfDistillationConfig,
+    TrainingConfig,
     VersionsConfig,
 )
 from ghostd.daemon.config import DaemonConfig
@@ -75,6 +77,8 @@ class Settings(BaseSettings):
     calibration: CalibrationConfig = CalibrationConfig()
     export: ExportConfig = ExportConfig()
     versions: VersionsConfig = VersionsConfig()
+    training: TrainingConfig = TrainingConfig()
+    self_distillation: SelfDistillationConfig = SelfDistillationConfig()
     daemon: DaemonConfig = DaemonConfig()
 
     @field_validator("data_dir")

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ghostd.cli.student_line import student_line
 from ghostd.daemon.health import DaemonState
 from ghostd.db.store import PostgresStore
 
@@ -28,6 +29,7 @@ def render(document: dict[str, Any]) -> RenderableType:
         _growth(knowledge),
         _rungs(knowledge),
         _calibration(knowledge["calibration"]),
+        student_line(knowledge["training"]),
         Columns([_waterfall(knowledge), _rejections(knowledge)], padding=(0, 3)),
         _domains(knowledge),
     )

@@ -8,23 +8,28 @@ import typer
 
 from ghostd.cli import (
     admin,
+    ask,
     audit,
     calibration,
     dataset,
+    dream,
+    execute,
     explain,
     knowledge,
     ledger,
     observe,
     revoke,
+    serve_student,
     serve_teacher,
     start,
     stop,
+    train,
 )
 from ghostd.errors import GhostdError
 
 _EPILOG = (
     "Exit codes: 0 done, 1 other error, 2 settings or usage, 3 database, 4 teacher, 5 sandbox, 6 not found, "
-    "7 already running, 8 not running, 9 export, 10 verification failed."
+    "7 already running, 8 not running, 9 export, 10 verification failed, 11 training."
 )
 
 app = typer.Typer(
@@ -57,6 +62,12 @@ app.command("search")(knowledge.search)
 app.command("show")(knowledge.show)
 app.command("why")(explain.why)
 app.command("verify")(knowledge.verify)
+app.command("train")(train.train)
+app.command("eval")(train.evaluate)
+app.command("dream")(dream.dream)
+app.command("ask")(ask.ask)
+app.command("serve")(serve_student.serve)
+app.command("execute", hidden=True)(execute.execute)
 config_app.command("show")(admin.config_show)
 db_app.command("upgrade")(admin.db_upgrade)
 teacher_app.command("serve")(serve_teacher.serve)

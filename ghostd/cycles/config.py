@@ -1,5 +1,7 @@
 """How eager the cycles are."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -68,3 +70,61 @@ class VersionsConfig(BaseModel):
     """New crystals after which a dataset version is written under the data directory; old versions are kept."""
     keep: int = Field(3, ge=1)
     """Versions to keep on disk."""
+
+
+class TrainingConfig(BaseModel):
+    """When and how the student is trained. It needs torch; without it, nothing is trained and a line says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every_crystals: int = Field(1000, ge=0)
+    """New crystals after which a new student is trained; 0 trains none but those of `ghostd train --now`."""
+    recipe: str = Field("transformer", pattern=r"^[a-z0-9_]+$")
+    """Named model of the trainer; `python -m trainer params` tells what each is made of."""
+    size: Literal["1M", "6M", "25M", "125M", "350M", "1B"] = "1M"
+    """How many parameters, about."""
+    width: int | None = Field(None, ge=1)
+    """Of the residual stream, where it is not to be as the size says."""
+    layers: int | None = Field(None, ge=1)
+    """Their number, where it is not to be as the size says."""
+    steps: int = Field(2000, ge=1)
+    """Updates of the weights; fewer when no better checkpoint comes."""
+    hours: float = Field(1.0, gt=0)
+    """Of training at most; the best checkpoint so far counts then."""
+    context: int = Field(256, ge=16)
+    """Bytes that are read at a time."""
+    batch: int = Field(32, ge=1)
+    """Rows of `context` bytes for one step."""
+    exam_rows: int = Field(200, ge=1)
+    """Held-out rows that every student is asked; fixed at the first training."""
+    keep: int = Field(2, ge=1)
+    """Folders of the newest students to keep on disk, beside the champion's."""
+    threads: int = Field(0, ge=0)
+    """Of the processor for the trainer; 0 takes half of them."""
+    niceness: int = Field(10, ge=0, le=19)
+    """How far training steps back behind everything else."""
+
+
+class SelfDistillationConfig(BaseModel):
+    """How a student makes questions of the ones that it knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pairs: int = Field(10, ge=2)
+    """Known questions to begin with."""
+    target: int = Field(1000, ge=1)
+    """Verified variations at which it ends."""
+    rounds: int = Field(3, ge=1)
+    """Times that a student is taught, asked for variations, and its successor taught those too."""
+    asked: int = Field(600, ge=1)
+    """Proposals to ask for in one round."""
+    temperature: float = Field(1.0, gt=0)
+    """Of the proposals: higher ones are more various and less often questions."""
+    confidence: float = Field(-1.0, le=0)
+    """Mean log-probability of its bytes, in nats, below which a proposal is not looked at."""
+    held_out: int = Field(5, ge=1)
+    """Variations of each form that are never taught, and measure what a student makes of what it was taught."""
+    steps: int = Field(300, ge=1)
+    """Of each student's training."""
+    width: int = Field(128, ge=8)
+    layers: int = Field(4, ge=1)

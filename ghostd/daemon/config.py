@@ -20,6 +20,8 @@ class DaemonConfig(BaseModel):
     export_every_seconds: float = Field(300.0, gt=0)
     calibrate_every_seconds: float = Field(600.0, gt=0)
     """How often to ask whether the day's calibration is due."""
+    train_every_seconds: float = Field(30.0, gt=0)
+    """How often to ask whether a student is due, or waits to be resumed."""
     sweep_every_seconds: float = Field(20.0, gt=0)
     stalled_seconds: float = Field(45.0, gt=0)
     """Silence of a worker after which its jobs are given to another."""

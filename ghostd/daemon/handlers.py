@@ -10,6 +10,7 @@ from ghostd.cycles.curiosity import Curiosity
 from ghostd.cycles.distillation import Distillation
 from ghostd.cycles.export import Export
 from ghostd.cycles.reverification import Reverification
+from ghostd.cycles.training import Training
 from ghostd.cycles.verification import Verification
 from ghostd.daemon.config import DaemonConfig
 from ghostd.daemon.queue import Queue, Task
@@ -30,6 +31,7 @@ class Handlers:
     reverification: Reverification
     export: Export
     calibration: Calibration
+    training: Training
     store: Store
     agenda: Agenda
     sandbox: Sandbox
@@ -45,6 +47,7 @@ class Handlers:
                 "reverify": Task(self.reverification.reverify, "reverification"),
                 "export": Task(self.export.export_if_due, "export"),
                 "calibrate": Task(self.calibration.calibrate_if_due, "calibration"),
+                "train": Task(self.training.train_if_due, "training"),
                 "sweep": Task(self.sweep, "housekeeping"),
                 "distil": Task(self.distillation.distil, "teacher"),
                 "repair": Task(self._repair, "teacher"),
@@ -62,9 +65,14 @@ class Handlers:
                 "reverification": 1,
                 "export": 1,
                 "calibration": 1,
+                "training": 1,
                 "housekeeping": 2,
             }
         )
+
+    def interrupt(self) -> None:
+        """End what takes longer than any drain would wait for; it was saved, and is resumed."""
+        self.training.trainer.interrupt()
 
     async def sweep(self) -> None:
         """Pick up what a crash left: jobs of silent workers, lessons without a job, concepts without an attempt."""

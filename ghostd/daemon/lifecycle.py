@@ -104,7 +104,8 @@ class Daemon:
     async def _shut_down(self, schedule: Schedule, stop: StopRequest) -> None:
         notify("STOPPING=1")
         self._enter("draining")
-        schedule.stop()  # 1. no new work
+        schedule.stop()  # 1. no new work, and none that outlasts the grace period
+        self.handlers.interrupt()
         drained = asyncio.create_task(self.handlers.queue.drain(self.config.grace_seconds))  # 2. finish what is begun
         impatient = asyncio.create_task(stop.now.wait())
         await asyncio.wait({drained, impatient}, return_when=asyncio.FIRST_COMPLETED)

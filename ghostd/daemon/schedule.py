@@ -22,6 +22,7 @@ class Schedule:
             "reverify": config.reverify_every_seconds,
             "export": config.export_every_seconds,
             "calibrate": config.calibrate_every_seconds,
+            "train": config.train_every_seconds,
             "sweep": config.sweep_every_seconds,
         }
         for task, seconds in intervals.items():

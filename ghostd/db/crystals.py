@@ -4,9 +4,10 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ghostd.core.answering import Source
 from ghostd.core.crystal import Crystal, Grade, VerdictKind
 from ghostd.core.evidence import Evidence
 from ghostd.db import evidence
@@ -20,6 +21,24 @@ from ghostd.errors import NotFound
 _BATCH = 500  # crystals in memory while streaming
 _SHORTEST_PREFIX = 4  # of an id
 _HEX = frozenset("0123456789abcdef")
+
+
+_ABOUT = text(
+    """
+    WITH asked AS (SELECT tsvector_to_array(to_tsvector('english', :question)) AS words),
+    near AS (
+        SELECT crystals.id, crystals.concept_id, crystals.search, words
+        FROM crystals, asked
+        WHERE crystals.search @@ (SELECT string_agg(quote_literal(word), ' | ')::tsquery FROM unnest(words) AS word)
+        AND NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.crystal_id = crystals.id)
+    )
+    SELECT near.id, concepts.slug, concepts.title,
+        (SELECT count(*) FROM unnest(words) AS word WHERE word = ANY (tsvector_to_array(near.search)))::float
+        / cardinality(words) AS coverage
+    FROM near JOIN concepts ON concepts.id = near.concept_id
+    ORDER BY coverage DESC, near.id LIMIT :limit
+    """
+)
 
 
 async def insert_crystal(connection: AsyncConnection, crystal: Crystal, concept_id: int, attempt_id: int) -> None:
@@ -123,6 +142,15 @@ class Archive(Repository):
                     crystal = crystal_from(row.content)
                     found.setdefault(crystal.id, crystal)
         return list(found.values())[:limit]
+
+    async def about(self, question: str, limit: int) -> list[Source]:
+        """Believed crystals that share words with the question, those that contain most of them first.
+
+        Words are stems without stop words, as full-text search has them; numbers count like any other word.
+        """
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(_ABOUT, {"question": question.replace("\0", " "), "limit": limit})
+            return [Source(row.id, row.slug, row.title, float(row.coverage)) for row in rows]
 
     async def evidence_of(self, crystal_id: str) -> list[Evidence]:
         """Every execution that the crystal rests on, in the order that its verification hash covers."""

@@ -1,11 +1,11 @@
-"""What the cycles did and why: runs, decisions and training. Append, close, list."""
+"""What the cycles did and why: runs and decisions. Append, close, list."""
 
 import socket
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from ghostd.db.models.operations import cycle_runs, decisions, training_runs
+from ghostd.db.models.operations import cycle_runs, decisions
 from ghostd.db.repository import Repository
 
 
@@ -64,30 +64,6 @@ class Journal(Repository):
         async with self._database.transaction() as connection:
             rows = await connection.execute(statement.order_by(decisions.c.id.desc()).limit(limit))
             return [_plain(dict(row)) for row in rows.mappings()]
-
-    async def start_training(self, recipe: str, dataset_id: int | None) -> int:
-        """Note that training begins; the number of its run."""
-        statement = insert(training_runs).values(recipe=recipe, dataset_id=dataset_id).returning(training_runs.c.id)
-        async with self._database.transaction() as connection:
-            return int((await connection.execute(statement)).scalar_one())
-
-    async def finish_training(
-        self, run_id: int, status: str, checkpoint: str, metrics: dict[str, Any], *, promoted: bool
-    ) -> None:
-        """Note how training ended: ok, failed or interrupted."""
-        statement = (
-            update(training_runs)
-            .where(training_runs.c.id == run_id)
-            .values(
-                status=status,
-                checkpoint=checkpoint,
-                metrics=metrics,
-                promoted=promoted,
-                finished_at=func.clock_timestamp(),
-            )
-        )
-        async with self._database.transaction() as connection:
-            await connection.execute(statement)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

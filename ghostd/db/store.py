@@ -22,6 +22,8 @@ from ghostd.db.journal import Journal
 from ghostd.db.migrate import Progress, upgrade
 from ghostd.db.reverifications import Reverifications
 from ghostd.db.revocation import Revocations
+from ghostd.db.training import TrainingRuns
+from ghostd.db.variations import Variations
 
 
 class PostgresStore(
@@ -34,6 +36,8 @@ class PostgresStore(
     Journal,
     Calibrations,
     Datasets,
+    TrainingRuns,
+    Variations,
     Growth,
 ):
     """Implements ports.Store, Agenda, Archive and Journal on one database. The parts are siblings without overlap."""

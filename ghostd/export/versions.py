@@ -69,6 +69,17 @@ class DatasetVersions:
         await self.records.datasets_dropped([str(old) for old in self._drop_old(keep)])
         return {"crystals": report.crystals, "rows": rows_of(report)}
 
+    async def write_training_set(self, folder: Path) -> int:
+        """Write and record the rows that the trainer reads; the dataset's row. Raises ExportError."""
+        known = await self.records.revocations_known()
+        request = replace(self.request(folder), formats=("jsonl",), revocations=known)
+        report = await write_dataset(self.store.crystals(self.config.min_grade), request, self.log)
+        return await record(self.records, report, report.path)
+
+    async def forget(self, folders: Sequence[str]) -> None:
+        """Note that the datasets in these folders are gone."""
+        await self.records.datasets_dropped(folders)
+
     def request(self, out: Path) -> ExportRequest:
         """What the settings ask for."""
         config = self.config

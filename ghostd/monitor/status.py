@@ -9,6 +9,7 @@ from ghostd.core.calibration import Label, total
 from ghostd.core.crystal import Stage
 from ghostd.daemon.health import is_running, read_state
 from ghostd.db.store import PostgresStore
+from ghostd.monitor.training import training_status
 
 _CALIBRATION_SECONDS = 30 * 86_400.0
 
@@ -56,6 +57,7 @@ async def knowledge_status(store: PostgresStore) -> dict[str, Any]:
         "rungs": [asdict(one) for one in await store.rung_costs()],
         "runs": await store.recent_runs(8),
         "calibration": await calibration_status(store),
+        "training": await training_status(store),
     }
 
 

@@ -444,14 +444,26 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
         sa.Column("dataset_id", sa.BigInteger(), nullable=True, comment="what it was trained on"),
         sa.Column("recipe", sa.Text(), nullable=False, comment="named model of the trainer"),
-        sa.Column("status", sa.Text(), server_default="running", nullable=False, comment="how it ended"),
-        sa.Column("checkpoint", sa.Text(), server_default="", nullable=False, comment="path of the checkpoint"),
+        sa.Column(
+            "status",
+            sa.Text(),
+            server_default="waiting",
+            nullable=False,
+            comment="waiting was only asked for; running may have been killed",
+        ),
+        sa.Column(
+            "folder",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="its configuration, dataset and checkpoints",
+        ),
         sa.Column(
             "metrics",
             postgresql.JSONB(astext_type=sa.Text()),
             server_default="{}",
             nullable=False,
-            comment="losses and evaluation",
+            comment="plan, exam, scores and verdict",
         ),
         sa.Column(
             "promoted", sa.Boolean(), server_default="false", nullable=False, comment="whether it became the champion"
@@ -465,13 +477,20 @@ def upgrade() -> None:
         ),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True, comment="when it ended"),
         sa.CheckConstraint(
-            "status IN ('running', 'ok', 'failed', 'interrupted')", name=op.f("ck_training_runs_status")
+            "status IN ('waiting', 'running', 'interrupted', 'ok', 'failed')", name=op.f("ck_training_runs_status")
         ),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_training_runs_dataset_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_training_runs")),
-        comment="Students and what they were trained on.",
+        comment="Students and what they were trained on; at most one is unfinished.",
     )
     op.create_index("ix_training_runs_dataset_id", "training_runs", ["dataset_id"], unique=False)
+    op.create_index(
+        "ix_training_runs_unfinished",
+        "training_runs",
+        [sa.literal_column("(true)")],
+        unique=True,
+        postgresql_where=sa.text("status IN ('waiting', 'running', 'interrupted')"),
+    )
     op.create_table(
         "attempts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
@@ -800,6 +819,34 @@ def upgrade() -> None:
     op.create_index(
         "ix_standings_weak", "standings", ["checked_at"], unique=False, postgresql_where=sa.text("weak")
     )
+    op.create_table(
+        "variations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="row number"),
+        sa.Column(
+            "crystal_id", sa.Text(), nullable=False, comment="whose code answered, and whose lineage it has"
+        ),
+        sa.Column("question", sa.Text(), nullable=False, comment="as a student proposed it"),
+        sa.Column("arguments", sa.Text(), nullable=False, comment="of the call, as the question implies them"),
+        sa.Column("value", sa.Text(), nullable=False, comment="canonical JSON, by execution"),
+        sa.Column("run_key", sa.Text(), nullable=False, comment="H(code, inputs, image ...) of the execution"),
+        sa.Column("result_hash", sa.Text(), nullable=False, comment="H(exit class, values ...) of the execution"),
+        sa.Column(
+            "confidence",
+            sa.Double(),
+            nullable=False,
+            comment="mean log-probability of the question's bytes, in nats",
+        ),
+        sa.Column(
+            "answered", sa.Boolean(), nullable=False, comment="whether the student's own answer was the value"
+        ),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
+        ),
+        sa.ForeignKeyConstraint(["crystal_id"], ["crystals.id"], name=op.f("fk_variations_crystal_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_variations")),
+        comment="Questions that a student made of known ones, answered by execution; a crystal's revocation is theirs.",
+    )
+    op.create_index("ix_variations_crystal_id", "variations", ["crystal_id", "question"], unique=True)
     # the queue's schema as procrastinate 3.10 has it; a later one comes with a migration of its own
     queue = (Path(__file__).parent.parent / "procrastinate-3.10.sql").read_text(encoding="utf-8")
     op.get_bind().exec_driver_sql(queue, execution_options={"no_parameters": True})

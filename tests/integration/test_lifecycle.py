@@ -102,6 +102,7 @@ class Life:
             self.world.reverification,
             Export(MemoryDatasets(), store, VersionsConfig()),
             self.world.calibration,
+            self.world.training,
             store,
             store,
             None,  # no job of these tests runs code

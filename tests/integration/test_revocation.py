@@ -239,7 +239,8 @@ def test_a_dataset_whose_folder_was_dropped_is_forgotten_unless_a_student_learnt
     async def drop() -> list[tuple[str, int, bool]]:
         async with opened(url) as store:
             (used,) = [one.id for one in await store.dataset_versions() if one.path == "/half"]
-            await store.start_training("ghost", used)
+            run = await store.request_training("ghost")
+            await store.begin_training(run.id, "/student", used)
             await store.datasets_dropped(["/all", "/half"])
             await revoke(store)
             return [(one.path, one.revoked, one.dropped) for one in await store.dataset_versions()]

@@ -167,13 +167,38 @@ training_runs = Table(
     identity(),
     Column("dataset_id", ForeignKey("datasets.id"), comment="what it was trained on"),
     text("recipe", "named model of the trainer"),
-    text("status", "how it ended", default="running"),
-    Column("checkpoint", AnyText, nullable=False, server_default="", comment="path of the checkpoint"),
-    Column("metrics", JSONB, nullable=False, server_default="{}", comment="losses and evaluation"),
+    text("status", "waiting was only asked for; running may have been killed", default="waiting"),
+    Column("folder", AnyText, nullable=False, server_default="", comment="its configuration, dataset and checkpoints"),
+    Column("metrics", JSONB, nullable=False, server_default="{}", comment="plan, exam, scores and verdict"),
     Column("promoted", Boolean, nullable=False, server_default="false", comment="whether it became the champion"),
     moment("started_at", "when it started", now=True),
     moment("finished_at", "when it ended"),
-    one_of("status", ("running", "ok", "failed", "interrupted")),
+    one_of("status", ("waiting", "running", "interrupted", "ok", "failed")),
     Index("ix_training_runs_dataset_id", "dataset_id"),
-    comment="Students and what they were trained on.",
+    Index(
+        "ix_training_runs_unfinished",
+        sql("(true)"),
+        unique=True,
+        postgresql_where=sql("status IN ('waiting', 'running', 'interrupted')"),
+    ),
+    comment="Students and what they were trained on; at most one is unfinished.",
+)
+
+variations = Table(
+    "variations",
+    metadata,
+    identity(),
+    Column(
+        "crystal_id", ForeignKey("crystals.id"), nullable=False, comment="whose code answered, and whose lineage it has"
+    ),
+    Column("question", AnyText, nullable=False, comment="as a student proposed it"),
+    Column("arguments", AnyText, nullable=False, comment="of the call, as the question implies them"),
+    Column("value", AnyText, nullable=False, comment="canonical JSON, by execution"),
+    text("run_key", "H(code, inputs, image ...) of the execution"),
+    text("result_hash", "H(exit class, values ...) of the execution"),
+    Column("confidence", Double, nullable=False, comment="mean log-probability of the question's bytes, in nats"),
+    Column("answered", Boolean, nullable=False, comment="whether the student's own answer was the value"),
+    moment("created_at", "when", now=True),
+    Index("ix_variations_crystal_id", "crystal_id", "question", unique=True),
+    comment="Questions that a student made of known ones, answered by execution; a crystal's revocation is theirs.",
 )

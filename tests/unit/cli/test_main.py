@@ -17,7 +17,7 @@ from ghostd.errors import GhostdError
 
 COMMANDS = {
     "start", "stop", "status", "doctor", "export", "datasets", "audit", "ledger", "revoke", "search", "show",
-    "why", "verify", "calibration", "config", "db", "teacher",
+    "why", "verify", "calibration", "config", "db", "teacher", "train", "eval", "ask", "serve", "dream",
 }  # fmt: skip
 EVERY_ERROR = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ghostd.cli.knowledge import _print
 from ghostd.cli.live import render
+from ghostd.cli.student_line import student_line
 from ghostd.core.crystal import CheckedClaim, Corroboration, SolvedExercise, Stage
 from ghostd.core.lesson import Claim, Solution
 from ghostd.monitor.status import waterfall_rows
@@ -21,6 +22,7 @@ from tests.crystals import crystal
 STAGES = list(Stage)
 attempts = st.dictionaries(st.sampled_from(STAGES), st.tuples(st.integers(0, 50), st.integers(0, 50)))
 
+UNTRAINED: dict[str, Any] = {"crystals_since": 120, "champion": None, "last": None, "running": None}
 CALIBRATED = {
     "false_planted": 400,
     "false_accepted": 0,
@@ -56,6 +58,7 @@ def knowledge(**changes: object) -> dict[str, Any]:
         ],
         "spend": {"calls": 40, "tokens": 1234, "cost": 0.5},
         "calibration": CALIBRATED,
+        "training": UNTRAINED,
         "runs": [],
         "rungs": [
             {"rung": "executed", "lessons": 18, "executions": 18, "cpu_seconds": 0.012, "wall_seconds": 0.02},
@@ -196,3 +199,54 @@ def test_calibration_is_told_in_one_line() -> None:
     assert "0 of 400 false items accepted (at most 0.95%), 99 of 100 true ones" in drawn(document)
     document["knowledge"] = knowledge(calibration={**CALIBRATED, "false_planted": 0})
     assert "ghostd calibration run" in drawn(document)
+
+
+def student(**changes: object) -> dict[str, Any]:
+    figures = {"student": 3, "recipe": "transformer", "status": "ok", "promoted": True, "verdict": "first",
+               "bits_per_byte": 1.25, "right": 40, "asked": 100, "crystals": 900, "revoked": 0}  # fmt: skip
+    return {**figures, **changes}
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        (UNTRAINED, "student: none yet; 120 crystals wait for it"),
+        ({**UNTRAINED, "champion": student()}, "champion: student 3 (transformer), 1.250 bits per byte, 40 of 100"),
+        ({**UNTRAINED, "champion": student(revoked=2)}, "2 of the 900 crystals that it learnt were revoked since"),
+        ({**UNTRAINED, "last": student(promoted=False, verdict="no better")}, "student 3 was not promoted: no better"),
+        ({**UNTRAINED, "last": student(promoted=False, status="failed", bits_per_byte=None)}, "student 3 failed"),
+        (
+            {
+                **UNTRAINED,
+                "running": {
+                    "student": 4,
+                    "recipe": "mamba",
+                    "status": "running",
+                    "step": 5,
+                    "steps": 20,
+                    "left_seconds": 600.0,
+                },
+            },
+            "student 4 (mamba): running, step 5 of 20, about 10 min left",
+        ),
+        (
+            {
+                **UNTRAINED,
+                "running": {
+                    "student": 4,
+                    "recipe": "mamba",
+                    "status": "waiting",
+                    "step": 0,
+                    "steps": 0,
+                    "left_seconds": None,
+                },
+            },
+            "student 4 (mamba): waiting",
+        ),
+    ],
+)
+def test_the_student_is_told_in_a_line(training: dict[str, Any], said: str) -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(student_line(training))
+    assert said in captured.get()

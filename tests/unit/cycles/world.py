@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ghostd.core.crystal import Crystal, Grade, Stage, Verdict, VerdictKind
 from ghostd.core.lesson import Failure
 from ghostd.core.reverification import Image
 from ghostd.cycles.calibration import Calibration
-from ghostd.cycles.config import CalibrationConfig, DistillationConfig, ReverificationConfig
+from ghostd.cycles.config import CalibrationConfig, DistillationConfig, ReverificationConfig, TrainingConfig
 from ghostd.cycles.distillation import Distillation
 from ghostd.cycles.reverification import Reverification
+from ghostd.cycles.training import Training
 from ghostd.cycles.verification import Verification
 from ghostd.ports import AttemptRecord, Reply
 from ghostd.testing.calibration import MemoryCalibrations, MemoryPlanter
 from ghostd.testing.scripted import MemoryJobs, ScriptedTeacher, ScriptedVerifier, SettableClock
 from ghostd.testing.store import MemoryStore
+from ghostd.testing.student import MemoryFolders, MemoryStudents, ScriptedTrainer
 from tests.crystals import crystal
 
 DAY = 86_400.0
@@ -71,6 +74,11 @@ class World:
         self.calibrations = MemoryCalibrations()
         self.calibration = Calibration(
             self.verifier, self.planter, self.calibrations, self.store, self.clock, CalibrationConfig()
+        )
+
+        students = MemoryStudents()
+        self.training = Training(
+            students, students, ScriptedTrainer(), MemoryFolders(Path("/nowhere")), self.store, TrainingConfig()
         )
 
     async def admit(self, numbers: Iterable[int]) -> list[Crystal]:

@@ -93,6 +93,7 @@ class Daemonic(World):
             self.reverification,
             Export(MemoryDatasets(), self.store, VersionsConfig()),
             self.calibration,
+            self.training,
             self.store,
             self.store,
             self.sandbox,

@@ -1,0 +1,239 @@
+"""Self-distillation: a student varies known questions, execution answers them, and its successor learns them too.
+
+The student's word counts for nothing: a proposal has to be a known question with other literals (core/variation.py),
+and its answer is what the crystal's verified code returns in the sandbox. What the student would have answered itself
+is only counted.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ghostd.core.attestation import result_hash, run_key
+from ghostd.core.canonical import display
+from ghostd.core.crystal import Crystal
+from ghostd.core.evidence import Run
+from ghostd.core.variation import Answered, Form, Pair, Variation, form_of, read
+from ghostd.cycles.config import SelfDistillationConfig
+from ghostd.cycles.run import journalled
+from ghostd.errors import NotFound
+from ghostd.ports import Journal, Sandbox
+from ghostd.student_ports import Pupil, Served, Variations
+
+_VARY = "Ask another question like this one: "
+_CHOICES = 16  # proposals of one request
+_CALLS = 64  # of one execution
+_ANSWER_BYTES = 64
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one student did. The held-out questions are the same in every round, and are never taught."""
+
+    number: int
+    taught: int  # questions, with their answers
+    held_out_right: int
+    held_out: int
+    proposed: int
+    of_known_form: int  # distinct ones
+    new: int  # and neither known nor held out
+    confident: int
+    answered: int  # by the student itself, as execution did
+    verified: int  # executed, and stored
+    total: int  # stored so far
+
+
+@dataclass(frozen=True, slots=True)
+class SelfDistillation:
+    """Teaches one student after another."""
+
+    pupil: Pupil
+    sandbox: Sandbox
+    records: Variations
+    journal: Journal
+    config: SelfDistillationConfig
+
+    async def run(self, crystals: Sequence[Crystal], seed: int, say: Say) -> list[Round]:
+        """Rounds until the target is reached; the last one only measures.
+
+        Raises NotFound when no crystal has questions of one form, SandboxUnavailable and TrainingFailed.
+        """
+        material = chosen(crystals, self.config.pairs)
+        if not material.forms:
+            raise NotFound("No crystal has questions that differ in whole numbers alone; learn more (`ghostd start`).")
+        generator = random.Random(seed)  # noqa: S311 - which numbers are held out is no secret
+        reserved = hold_out(material, self.config.held_out, generator)
+        truth = await self._executed([Proposal(one) for one in reserved], material)
+        rounds: list[Round] = []
+        async with journalled(self.journal, "self-distillation", f"{len(material.pairs)} known questions") as run:
+            for number in range(self.config.rounds + 1):
+                known = await self.records.variations([form.crystal_id for form in material.forms])
+                last = number == self.config.rounds or len(known) >= self.config.target
+                taught = [(one.question, one.value) for one in material.pairs]
+                taught += [(one.variation.question, display(one.value)) for one in known]
+                async with self.pupil.taught(lessons(taught, material.forms, generator)) as student:
+                    right = [await _right(student, one) for one in truth]
+                    wave = Wave() if last else await self._wave(student, material, generator)
+                barred = {one.variation.question for one in (*truth, *known)} | {one[0] for one in taught}
+                fresh = [one for one in wave.proposals if one.variation.question not in barred]
+                sure = [one for one in fresh if one.confidence >= self.config.confidence]
+                answered = await self._executed(sure, material)
+                kept = await self.records.keep_variations(answered)
+                rounds.append(
+                    Round(
+                        number,
+                        taught=len(taught),
+                        held_out_right=sum(right),
+                        held_out=len(truth),
+                        proposed=wave.asked,
+                        of_known_form=len(wave.proposals),
+                        new=len(fresh),
+                        confident=len(sure),
+                        answered=sum(one.answered for one in answered),
+                        verified=kept,
+                        total=len(known) + kept,
+                    )
+                )
+                say(sentence(rounds[-1]))
+                if last:
+                    break
+            counts = {"rounds": len(rounds), "variations": rounds[-1].total}
+            await self.journal.finish_run(run, "ok", counts, sentence(rounds[-1]))
+        return rounds
+
+    async def _wave(self, student: Served, material: "Material", generator: random.Random) -> "Wave":
+        """Proposals around the known questions, each once, with the student's own answers to them."""
+        found: dict[str, Proposal] = {}
+        asked = 0
+        while asked < self.config.asked:
+            known = generator.choice(material.pairs)
+            seed = generator.randrange(1 << 30)
+            said = await student.ask(
+                _VARY + known.question,
+                most=2 * len(known.question.encode()),
+                temperature=self.config.temperature,
+                seed=seed,
+                choices=_CHOICES,
+            )
+            asked += len(said)
+            for one in said:
+                variation = read(one.text, material.forms)
+                if variation is not None and variation.question not in found:
+                    (answer,) = await student.ask(variation.question, most=_ANSWER_BYTES)
+                    confidence = one.confidence if one.confidence is not None else float("-inf")
+                    found[variation.question] = Proposal(variation, confidence, answer.text.strip())
+        return Wave(asked, tuple(found.values()))
+
+    async def _executed(self, proposals: Sequence["Proposal"], material: "Material") -> list[Answered]:
+        """Those that the crystals' code answers, with the answers; each crystal's in a fresh cell."""
+        by_crystal: dict[str, list[Proposal]] = defaultdict(list)
+        for one in proposals:
+            by_crystal[one.variation.crystal_id].append(one)
+        answered: list[Answered] = []
+        for crystal_id, ours in by_crystal.items():
+            crystal = material.crystals[crystal_id]
+            batches = [ours[start : start + _CALLS] for start in range(0, len(ours), _CALLS)]
+            runs = [
+                Run(crystal.lesson.code, crystal.concept.entry, tuple(one.variation.arguments for one in batch))
+                for batch in batches
+            ]
+            async with self.sandbox.cell() as cell:
+                outcomes = await cell.run(runs)
+            for batch, run, outcome in zip(batches, runs, outcomes, strict=True):
+                proof = run_key(run, cell.place), result_hash(outcome)
+                for one, call in zip(batch, outcome.calls, strict=False):  # a run that was ended answers fewer
+                    if call.value:
+                        own = one.answer == display(call.value)
+                        answered.append(Answered(one.variation, call.value, *proof, one.confidence, own))
+        return answered
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a student begins with."""
+
+    pairs: tuple[Pair, ...]
+    forms: tuple[Form, ...]
+    crystals: Mapping[str, Crystal]  # whose code answers, by id
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A question that a student asked, and what it would answer itself."""
+
+    variation: Variation
+    confidence: float = 0.0  # mean log-probability of its bytes, in nats
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """The proposals of one round."""
+
+    asked: int = 0
+    proposals: tuple[Proposal, ...] = ()  # of a known form, each once
+
+
+def chosen(crystals: Sequence[Crystal], count: int) -> Material:
+    """The first `count` questions of crystals whose questions have a form, whole crystals together."""
+    pairs: list[Pair] = []
+    forms: list[Form] = []
+    used: dict[str, Crystal] = {}
+    for crystal in crystals:
+        ours = [
+            Pair(crystal.id, crystal.concept.lineage, one.question, one.arguments, display(one.value))
+            for one in crystal.exercises
+        ]
+        form = form_of(ours)
+        if form is not None and len(pairs) + len(ours) <= count:
+            pairs += ours
+            forms.append(form)
+            used[crystal.id] = crystal
+    return Material(tuple(pairs), tuple(forms), used)
+
+
+def hold_out(material: Material, count: int, generator: random.Random) -> list[Variation]:
+    """For each form at most `count` questions between its least and its greatest number that are not known."""
+    known = {pair.question for pair in material.pairs}
+    reserved: list[Variation] = []
+    for form in material.forms:
+        places = len(form.parts) - 1
+        drawn = [[generator.randint(form.least, form.most) for _ in range(places)] for _ in range(20 * count)]
+        questions = list(dict.fromkeys(form.question(numbers) for numbers in drawn))
+        found = [read(question, [form]) for question in questions if question not in known]
+        reserved += [one for one in found if one is not None][:count]
+    return reserved
+
+
+def lessons(
+    taught: Sequence[tuple[str, str]], forms: Sequence[Form], generator: random.Random
+) -> list[tuple[str, str]]:
+    """Every question with its answer, and with another question of its form."""
+    by_form: dict[int, list[str]] = defaultdict(list)
+    for question, _ in taught:
+        for number, form in enumerate(forms):
+            if form.pattern.fullmatch(question):
+                by_form[number].append(question)
+    varied = [
+        (_VARY + question, generator.choice([one for one in questions if one != question]))
+        for questions in by_form.values()
+        for question in questions
+    ]
+    return [*taught, *varied]
+
+
+def sentence(one: Round) -> str:
+    """The round in words."""
+    return (
+        f"round {one.number}: taught {one.taught} questions, {one.held_out_right} of {one.held_out} held out right; "
+        f"{one.proposed} proposals, {one.of_known_form} distinct ones of a known form, {one.new} new, "
+        f"{one.confident} confident, "
+        f"{one.answered} answered right by itself, {one.verified} verified and kept, {one.total} in all"
+    )
+
+
+async def _right(student: Served, truth: Answered) -> bool:
+    (said,) = await student.ask(truth.variation.question, most=_ANSWER_BYTES)
+    return said.text.strip() == display(truth.value)

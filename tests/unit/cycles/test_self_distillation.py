@@ -1,0 +1,125 @@
+"""Self-distillation with a pupil that talks as it is told: what is kept, what is counted, and that nothing leaks."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from ghostd.core.answering import Said
+from ghostd.core.canonical import display, encode
+from ghostd.core.crystal import Crystal, SolvedExercise
+from ghostd.core.variation import Answered
+from ghostd.cycles.config import SelfDistillationConfig
+from ghostd.cycles.self_distillation import SelfDistillation, chosen
+from ghostd.errors import NotFound
+from ghostd.sandbox.config import Backend
+from ghostd.testing.journal import MemoryJournal
+from tests.crystals import crystal
+from tests.sandboxes import started
+
+VARY = "Ask another question like this one: "
+CONFIG = SelfDistillationConfig(pairs=4, target=30, rounds=2, asked=32, held_out=3, confidence=-1.0)
+
+
+def squares() -> Crystal:
+    """A crystal whose questions differ in one number."""
+    base = crystal(0)
+    code = "def square(n: int) -> int:\n    if n == 13:\n        raise ValueError\n    return n * n\n"
+    asked = tuple(SolvedExercise(f"What is the square of {n}?", str(n), encode(n * n)) for n in (2, 5, 9, 20))
+    concept = replace(base.concept, signature="def square(n: int) -> int")
+    return replace(base, concept=concept, lesson=replace(base.lesson, code=code), exercises=asked)
+
+
+class MemoryVariations:
+    """Implements student_ports.Variations."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Answered] = {}
+
+    async def keep_variations(self, found: Sequence[Answered]) -> int:
+        new = {one.variation.question: one for one in found if one.variation.question not in self.kept}
+        self.kept |= new
+        return len(new)
+
+    async def variations(self, crystal_ids: Sequence[str]) -> list[Answered]:
+        return [one for one in self.kept.values() if one.variation.crystal_id in crystal_ids]
+
+
+@dataclass
+class ScriptedPupil:
+    """Proposes the squares of 1, 2, 3 ... and much nonsense; knows by heart what it was taught, and is sure of nothing
+    above 100.
+    """
+
+    lessons: list[list[tuple[str, str]]] = field(default_factory=list)
+    next_number: int = 0
+
+    @asynccontextmanager
+    async def taught(self, lessons: Sequence[tuple[str, str]]) -> AsyncIterator["ScriptedPupil"]:
+        self.lessons.append(list(lessons))
+        yield self
+
+    async def ask(
+        self, question: str, *, most: int = 320, temperature: float = 0.0, seed: int = 0, choices: int = 1
+    ) -> list[Said]:
+        if not question.startswith(VARY):
+            return [Said(dict(self.lessons[-1]).get(question, "16"), -0.1)]
+        said = []
+        for _ in range(choices):
+            self.next_number += 1
+            number = self.next_number
+            text = f"What is the square of {number}?" if number % 2 else f"What iz teh sqare of {number}?"
+            said.append(Said(text, -0.5 if number <= 100 else -2.0))
+        return said
+
+
+async def rounds_of(pupil: ScriptedPupil, records: MemoryVariations, config: SelfDistillationConfig = CONFIG):
+    async with started(Backend.TRUSTED) as sandbox:
+        cycle = SelfDistillation(pupil, sandbox, records, MemoryJournal(), config)
+        return await cycle.run([squares()], seed=1, say=lambda _: None)
+
+
+async def test_variations_are_answered_by_execution_and_taught_to_the_successor() -> None:
+    pupil, records = ScriptedPupil(), MemoryVariations()
+    rounds = await rounds_of(pupil, records)
+    assert [one.number for one in rounds] == [0, 1, 2]
+    assert records.kept, "something was kept"
+    for one in records.kept.values():
+        number = int(one.variation.arguments)
+        assert display(one.value) == str(number * number) and number % 2 == 1 and number <= 100
+        assert one.run_key and one.result_hash and one.variation.lineage == squares().concept.lineage
+    assert "13" not in {one.variation.arguments for one in records.kept.values()}, "what the code refuses has no answer"
+    taught = dict(pupil.lessons[-1])
+    assert all(taught[one.variation.question] == display(one.value) for one in records.kept.values())
+    assert [one.taught for one in rounds] == [4, 4 + rounds[0].verified, 4 + rounds[1].total]
+    assert rounds[-1].total == len(records.kept) and rounds[-1].proposed == 0, "the last round only measures"
+
+
+async def test_held_out_questions_are_never_taught() -> None:
+    pupil = ScriptedPupil()
+    rounds = await rounds_of(pupil, MemoryVariations())
+    known = {one.question for one in squares().exercises}
+    taught = {question for lessons in pupil.lessons for question, _ in lessons} - known
+    questions = {f"What is the square of {number}?" for number in range(2, 21)} - known
+    assert rounds[0].held_out == 3
+    assert len({one for one in questions if one in taught}) <= len(questions) - 3
+    assert {one.held_out_right for one in rounds} <= {0, 1}, "it says 16 to everything that it was not taught"
+
+
+async def test_it_ends_when_the_target_is_reached() -> None:
+    rounds = await rounds_of(ScriptedPupil(), MemoryVariations(), CONFIG.model_copy(update={"target": 5, "rounds": 9}))
+    assert len(rounds) == 2 and rounds[-1].total >= 5
+
+
+async def test_crystals_without_a_form_are_refused_with_the_remedy() -> None:
+    async with started(Backend.TRUSTED) as sandbox:
+        cycle = SelfDistillation(ScriptedPupil(), sandbox, MemoryVariations(), MemoryJournal(), CONFIG)
+        with pytest.raises(NotFound, match="ghostd start"):
+            await cycle.run([crystal(1)], seed=1, say=lambda _: None)
+
+
+def test_whole_crystals_are_chosen_up_to_the_number_of_pairs() -> None:
+    one = squares()
+    assert len(chosen([one], 4).pairs) == 4
+    assert chosen([one], 3).pairs == ()
