@@ -19,6 +19,14 @@ def main() -> int:
     for operator in loader.OPERATORS:
         choice = loader.choice(operator)
         lines.append(f"{operator}: {choice.rung} - {choice.reason}")
-    lines.append(f"{loader.RUNG_VARIABLE}=ref|chunk|native forces a rung")
+    if torch.cuda.is_available():
+        capability = torch.cuda.get_device_capability()
+        lines.append(f"GPU: {torch.cuda.get_device_name()}, compute capability {capability[0]}.{capability[1]}")
+        for operator in loader.OPERATORS:
+            choice = loader.choice_on_gpu(operator, capability)
+            lines.append(f"{operator} on the GPU: {choice.rung} - {choice.reason}")
+    else:
+        lines.append("GPU: none that torch can use")
+    lines.append(f"{loader.RUNG_VARIABLE}=ref|chunk|native|cuda forces a rung")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

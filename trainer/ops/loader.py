@@ -1,7 +1,7 @@
-"""Chooses the rung that an operator stands on - native, chunk or ref - and says why; it never fails at import.
+"""Chooses the rung that an operator stands on - cuda, native, chunk or ref - and says why; it never fails at import.
 
-native: C on the processor. chunk: torch alone, whole chunks at a time. ref: torch alone, one step at a time.
-A device for which nothing faster exists, and double precision, run on chunk.
+cuda: kernels on a GPU. native: C on the processor. chunk: torch alone, whole chunks at a time. ref: torch alone, one
+step at a time. A device for which nothing faster exists, and double precision, run on chunk.
 """
 
 import functools
@@ -24,6 +24,7 @@ OPERATORS = ("selective_scan", "wkv6", "wkv7", "ssd", "causal_conv")
 class Rung(StrEnum):
     """The implementations of an operator, fastest first."""
 
+    CUDA = "cuda"
     NATIVE = "native"
     CHUNK = "chunk"
     REF = "ref"
@@ -68,25 +69,58 @@ def _chosen(operator: str, forced: str, environment: tuple[str, ...]) -> Choice:
         try:
             rung = Rung(forced)
         except ValueError as error:
-            msg = f"{RUNG_VARIABLE}={forced} is no rung; use native, chunk or ref."
+            msg = f"{RUNG_VARIABLE}={forced} is no rung; use cuda, native, chunk or ref."
             raise ValueError(msg) from error
-        if rung is not Rung.NATIVE:
+        if rung in {Rung.CHUNK, Rung.REF}:
             return Choice(rung, f"{RUNG_VARIABLE} asks for it")
     if not build.has_native(operator):
         return Choice(Rung.CHUNK, "it has no C form; torch's matrix products do its work")
     try:
         build.library(operator)
     except build.BuildError as error:
-        if forced:
+        if forced == Rung.NATIVE:
             raise
         return Choice(Rung.CHUNK, str(error))
     return Choice(Rung.NATIVE, f"compiled for {build.instruction_set()}")
 
 
+def choice_on_gpu(operator: str, capability: tuple[int, int]) -> Choice:
+    """The rung for tensors on a GPU of this compute capability; it never asks for one.
+
+    Raises:
+        ValueError: TRAINER_OPS names no rung.
+        build.BuildError: TRAINER_OPS asks for cuda and it cannot be made.
+
+    """
+    return _chosen_on_gpu(operator, capability, os.environ.get(RUNG_VARIABLE, ""))
+
+
+@functools.cache
+def _chosen_on_gpu(operator: str, capability: tuple[int, int], forced: str) -> Choice:
+    from trainer.ops.cuda import compile as kernels
+
+    if forced in {Rung.CHUNK, Rung.REF}:
+        return Choice(Rung(forced), f"{RUNG_VARIABLE} asks for it")
+    if not kernels.has_kernels(operator):
+        return Choice(Rung.CHUNK, "it has no kernels for GPUs yet; torch computes it")
+    try:
+        kernels.image(operator, capability)
+    except build.BuildError as error:
+        if forced == Rung.CUDA:
+            raise
+        return Choice(Rung.CHUNK, str(error))
+    return Choice(Rung.CUDA, f"kernels for compute capability {capability[0]}.{capability[1]}")
+
+
 def implementation(operator: str, sample: Tensor) -> Implementation:
     """The module that computes `operator` on tensors like `sample`."""
-    rung = choice(operator).rung
-    if rung is Rung.NATIVE and (sample.device.type != "cpu" or sample.dtype is not torch.float32):
+    if sample.device.type == "cuda":
+        rung = choice_on_gpu(operator, torch.cuda.get_device_capability(sample.device)).rung
+    else:
+        rung = choice(operator).rung
+    if rung in {Rung.NATIVE, Rung.CUDA} and (
+        sample.dtype is torch.float64 or sample.device.type not in {"cpu", "cuda"}
+    ):
         rung = Rung.CHUNK
     if flushes_denormals():
         _flush_denormals(torch.get_num_threads())
@@ -95,7 +129,7 @@ def implementation(operator: str, sample: Tensor) -> Implementation:
 
 @functools.cache
 def _module(operator: str, rung: Rung) -> Implementation:
-    file = "cpu" if rung is Rung.NATIVE else rung.value
+    file = "cpu" if rung is Rung.NATIVE else rung.value  # the file is named after where it runs
     return cast("Implementation", importlib.import_module(f"trainer.ops.{operator}.{file}"))
 
 

@@ -1,10 +1,12 @@
 """The selective scan of Mamba-1 (Gu and Dao 2023, arXiv 2312.00752, section 3): every channel has N decaying states."""
 
+import torch
 from torch import Tensor
 
 from trainer.ops.registration import register, require, working_type
 
-CHUNK = 32  # steps between checkpoints; native.c has the same figure
+CHUNK = 32  # steps between checkpoints; native.c and kernels.cu have the same figure
+_NARROW = (torch.bfloat16, torch.float16)
 
 
 def _shapes(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -14,7 +16,7 @@ def _shapes(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (
         u.new_empty(batch, length, channels),
         initial_state.new_empty(initial_state.shape),
-        u.new_empty(batch, chunks, a.shape[1], channels),
+        initial_state.new_empty(batch, chunks, a.shape[1], channels),
     )
 
 
@@ -49,5 +51,9 @@ def selective_scan(
         initial_state = u.new_zeros(batch, channels, a.shape[1])
     require(initial_state.shape == (batch, channels, a.shape[1]), "initial_state must be (batch, channels, states).")
     kind = working_type(u, delta, a, b, c, initial_state)
-    y, final_state, _ = _operator(*(part.to(kind) for part in (u, delta, a, b, c, initial_state)))
-    return y.to(u.dtype), final_state
+    # A GPU's kernels read narrow inputs as they are, for memory is what they wait for.
+    narrow = u.dtype if u.device.type == "cuda" and u.dtype in _NARROW and kind is torch.float32 else kind
+    written = u.dtype
+    u, delta, b, c = (part.to(narrow) for part in (u, delta, b, c))
+    y, final_state, _ = _operator(u, delta, a.to(kind), b, c, initial_state.to(kind))
+    return y.to(written), final_state

@@ -1,4 +1,7 @@
-"""The selective scan on a GPU: makes room for the results and launches kernels.cu; inputs of one type, states fp32."""
+"""The selective scan on a GPU: makes room for the results and launches kernels.cu.
+
+u, delta, b, c and the gradient of y have one type, rates and states are fp32. More than 64 states run on chunk.
+"""
 
 import ctypes
 from typing import Final
@@ -8,7 +11,7 @@ from torch import Tensor
 
 from trainer.ops.cuda.arguments import Launch
 from trainer.ops.cuda.launch import launch, multiprocessors
-from trainer.ops.selective_scan import CHUNK
+from trainer.ops.selective_scan import CHUNK, chunk
 
 _NAME: Final = "selective_scan"
 _WARP: Final = 32  # channels of a block
@@ -84,6 +87,9 @@ class _Plan:
 def forward(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """y, the final state, and the state before each chunk; inputs are u, delta, a, b, c and initial_state."""
     u, delta, a, b, c, initial_state = (part.contiguous() for part in inputs)
+    if a.shape[1] > _WIDTHS[-1][0]:
+        y, final, checkpoints = chunk.forward(*(part.float() for part in inputs))
+        return y.to(u.dtype), final, checkpoints
     plan = _Plan(u, a)
     y, final = torch.empty_like(u), initial_state.clone()
     checkpoints = plan.floats(u, plan.batch, plan.chunks, plan.states, plan.channels)
@@ -100,6 +106,9 @@ def backward(grad_y: Tensor, grad_final: Tensor, *saved: Tensor) -> tuple[Tensor
     """The gradients of the six inputs; `saved` are the inputs and the checkpoints."""
     u, delta, a, b, c, _, checkpoints = (part.contiguous() for part in saved)
     grad_y, grad_final = grad_y.to(u.dtype).contiguous(), grad_final.float().contiguous()
+    if a.shape[1] > _WIDTHS[-1][0]:
+        found = chunk.backward(grad_y.float(), grad_final, *(part.float() for part in saved))
+        return tuple(part.to(given.dtype) for part, given in zip(found, saved, strict=False))
     plan = _Plan(u, a)
     if not (u.numel() and plan.states):
         return *(torch.zeros_like(part) for part in (u, delta, a, b, c)), grad_final.clone()

@@ -50,6 +50,15 @@ def test_the_selective_scan_agrees_with_the_loop_on_awkward_shapes(dtype, multip
     assert wrong == {}
 
 
+def test_more_states_than_the_kernels_have_room_for_are_computed_too() -> None:
+    subject = BY_NAME["selective_scan"]
+    given, exact = narrowed(subject.draw((2, 40, 5, 70)), torch.bfloat16)
+    wanted, above = truth(subject, exact)
+    found = computed(subject.module("cuda"), tuple(given), above)
+    assert [part.dtype for part in found] == [torch.bfloat16, torch.float32, *(part.dtype for part in given)]
+    assert max(relative_rms(one, other) for one, other in zip(found, wanted, strict=True)) <= GATES[torch.bfloat16]
+
+
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_results_are_equal_bit_by_bit_over_runs(subject) -> None:
     inputs = subject.draw(subject.shapes(1)[0], dtype=torch.float32)

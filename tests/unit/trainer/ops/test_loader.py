@@ -55,7 +55,7 @@ def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_an_unknown_rung_or_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(loader.RUNG_VARIABLE, "warp")
-    with pytest.raises(ValueError, match="use native, chunk or ref"):
+    with pytest.raises(ValueError, match="use cuda, native, chunk or ref"):
         loader.choice("wkv6")
     monkeypatch.setenv(build.INSTRUCTION_SET_VARIABLE, "mmx")
     with pytest.raises(build.BuildError, match="use one of avx512, avx2, scalar"):
