@@ -27,7 +27,7 @@ LESSONS = {
     "stop": ("import signal\nos.kill(os.getpid(), signal.SIGSTOP)\n", "executed.timeout"),
     "another_program": ("os.execv('/proc/self/exe', ['python3', '-S', '-c', ''])\n", "executed.early_exit"),
     "closed_channel": ("os.closerange(3, 64)\n", "executed.early_exit"),
-    "forged_answers": (SEND, "tested.exam_failed"),
+    "forged_answers": (SEND, "reproducible.history"),  # true answers come late, so asked again it says another
     "unspeakable_message": ("raise ValueError('\\ud800')\n", "executed.error"),
     "closed_workspace": ("os.chmod('.', 0)\nraise OSError('closed')\n", "executed.error"),
     "network": ("import socket\nsocket.create_connection(('1.1.1.1', 80), 1)\n", "executed.error"),
