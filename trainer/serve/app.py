@@ -78,15 +78,24 @@ class _Server:
             self._engine.check_room()  # while a refusal can still have its own status
             headers = {"Cache-Control": "no-cache"}
             return StreamingResponse(self._events(asked), media_type="text/event-stream", headers=headers)
+        whole = asyncio.ensure_future(self._whole(asked))
+        left = asyncio.ensure_future(request.receive())  # after the body comes only that the client left
+        try:
+            await asyncio.wait({whole, left}, return_when=asyncio.FIRST_COMPLETED)
+            return JSONResponse(await whole) if whole.done() else Response(status_code=_CLIENT_LEFT)
+        finally:
+            for task in (whole, left):
+                task.cancel()
+            await asyncio.wait({whole, left})
+
+    async def _whole(self, asked: Asked) -> dict[str, Any]:
         answers = Answers(asked)
         async with self._engine.place(), aclosing(self._engine.run(self._desk.work(asked))) as slices:
             async for events in slices:
                 for event in events:
                     if event is not None:
                         answers.choices[event.choice].take(event)
-                if await request.is_disconnected():
-                    return Response(status_code=_CLIENT_LEFT)
-        return JSONResponse(answers.whole())
+        return answers.whole()
 
     async def _events(self, asked: Asked) -> AsyncIterator[str]:
         """Server-sent events. When the client leaves, Starlette cancels this, and the work ends with its slice."""

@@ -224,22 +224,34 @@ def test_requests_that_come_together_take_turns_and_get_what_they_would_alone(ru
     assert [texts[index] for index in range(4)] == [written(b"x" * size, most=150, seed=size) for size in (1, 2, 3, 4)]
 
 
+def give_up(url: str, body: dict[str, object]) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(url, json={**body, "stream": False}, timeout=httpx.Timeout(60, read=2))
+
+
+def wait_for_requests(server: Running, count: int) -> None:
+    until = time.monotonic() + 60
+    while server.health()["requests"] != count and time.monotonic() < until:
+        time.sleep(0.05)
+    assert server.health()["requests"] == count
+
+
 def test_when_the_client_goes_away_the_work_ends_and_when_too_many_wait_the_next_is_refused(tmp_path) -> None:
     server = Running(tmp_path, active=1, waiting=1)
     endless = {"model": NAME, "prompt": "x", "max_tokens": 10**8, "temperature": 0, "stream": True}
     try:
         with httpx.Client(timeout=60) as client:
             with client.stream("POST", f"{server.url}/v1/completions", json=endless) as streamed:
-                next(streamed.iter_lines())
-                with pytest.raises(httpx.ReadTimeout):
-                    client.post(f"{server.url}/v1/completions", json={**endless, "stream": False}, timeout=0.3)
-                with client.stream("POST", f"{server.url}/v1/completions", json=endless):
-                    refused = client.post(f"{server.url}/v1/completions", json=endless)
-                    assert (refused.status_code, refused.json()["error"]["type"]) == (429, "requests")
-            until = time.monotonic() + 60
-            while server.health()["requests"] and time.monotonic() < until:
-                time.sleep(0.05)
-            assert server.health()["requests"] == 0
+                lines = streamed.iter_lines()  # by name: were it collected, httpx would hang up
+                next(lines)
+                waiting = threading.Thread(target=give_up, args=(f"{server.url}/v1/completions", endless))
+                waiting.start()
+                wait_for_requests(server, 2)
+                refused = client.post(f"{server.url}/v1/completions", json=endless)
+                assert (refused.status_code, refused.json()["error"]["type"]) == (429, "requests")
+                waiting.join()
+                wait_for_requests(server, 1)  # who hangs up while waiting leaves the queue
+            wait_for_requests(server, 0)
             short = {"model": NAME, "prompt": "x", "max_tokens": 3}
             assert client.post(f"{server.url}/v1/completions", json=short).status_code == 200
     finally:
