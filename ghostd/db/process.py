@@ -117,7 +117,7 @@ def processes_in(directory: Path) -> list[int]:
     return found
 
 
-def end_processes(directory: Path, leader: int | None, patience_seconds: float) -> None:
+def end_processes(directory: Path, find_leader: Callable[[], int | None], patience_seconds: float) -> None:
     """End every process that works in `directory`: the leader politely, after half the patience all of them at once."""
     deadline = time.monotonic() + patience_seconds
     polite_until = time.monotonic() + patience_seconds / 2
@@ -125,7 +125,7 @@ def end_processes(directory: Path, leader: int | None, patience_seconds: float) 
     while members := processes_in(directory):
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {members} in {directory} do not end")
-        if leader in members and not asked:
+        if not asked and (leader := find_leader()) in members:  # one that just starts has not written its number yet
             _kill(leader, signal.SIGINT)
             asked = True
         elif time.monotonic() > polite_until:

@@ -69,15 +69,15 @@ class Server:
         """
         placement = self._placement
         try:
-            end_processes(placement.cluster, self._recorded_pid(), _LEFTOVER_SECONDS)
+            end_processes(placement.cluster, self._recorded_pid, _LEFTOVER_SECONDS)
         except TimeoutError as error:
             raise StoreUnavailable(f"an earlier Postgres of this data directory does not end: {error}") from error
         self._initialise()
         self._check_version()
-        self._forget_stale_pid()
         write_aside(placement.home / "pg_hba.conf", _HBA)
         write_aside(placement.home / "pg_ident.conf", _identities(placement))
         self._make_socket_directory()
+        self._forget_stale_locks()
         self._rotate_log()
         self._launch()
         self._create_database()
@@ -97,7 +97,7 @@ class Server:
                 child.signal(number)
                 if child.wait(patience):
                     break
-        end_processes(self._placement.cluster, None, _LEFTOVER_SECONDS)
+        end_processes(self._placement.cluster, self._recorded_pid, _LEFTOVER_SECONDS)
         if self._placement.socket_directory is None:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
 
@@ -156,13 +156,16 @@ class Server:
         except (FileNotFoundError, ValueError):
             return None
 
-    def _forget_stale_pid(self) -> None:
-        """Remove a pid file whose number now belongs to a stranger: Postgres would take it for a running server.
+    def _forget_stale_locks(self) -> None:
+        """Remove lock files whose number now belongs to a stranger: Postgres would take it for a running server.
 
         Safe only because nothing works in the cluster any more, which was made sure of before.
         """
-        if self._recorded_pid() is not None and not processes_in(self._placement.cluster):
-            (self._placement.cluster / "postmaster.pid").unlink()
+        if processes_in(self._placement.cluster):
+            return
+        (self._placement.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for lock in self._socket_directory.glob(".s.PGSQL.*.lock"):
+            lock.unlink()
 
     def _make_socket_directory(self) -> None:
         directory = self._placement.socket_directory
@@ -236,8 +239,8 @@ class Server:
             return
         self._restarts.append(now)
         try:
-            end_processes(self._placement.cluster, None, _LEFTOVER_SECONDS)
-            self._forget_stale_pid()
+            end_processes(self._placement.cluster, self._recorded_pid, _LEFTOVER_SECONDS)
+            self._forget_stale_locks()
             self._launch()
         except (StoreUnavailable, TimeoutError) as error:
             _log.error("store.server_given_up", error=str(error))

@@ -18,7 +18,7 @@ import pytest
 from ghostd.db.config import StoreConfig
 from ghostd.db.embedded import Embedded, connect_info
 from ghostd.db.placement import choose_account, installed_programs, place, reachable
-from ghostd.db.process import processes_in
+from ghostd.db.process import credentials, processes_in
 from ghostd.db.server import answers
 from ghostd.db.store import open_store
 from ghostd.errors import AlreadyRunning, ConfigurationError, StoreUnavailable
@@ -179,9 +179,7 @@ def test_a_server_without_an_owner_is_ended_before_the_next_start(open_directory
             *("-D", placement.cluster, "-c", "listen_addresses="),
             *("-c", f"unix_socket_directories={placement.socket_directory}"),
         ],
-        user=account.uid,
-        group=account.gid,
-        extra_groups=[],
+        **credentials(account),
         cwd="/",
         stderr=subprocess.DEVNULL,
     )
@@ -193,13 +191,17 @@ def test_a_server_without_an_owner_is_ended_before_the_next_start(open_directory
     again.stop()
 
 
-def test_a_stale_pid_file_that_names_a_stranger_does_not_stop_the_start(open_directory: Path, server: Embedded) -> None:
+def test_stale_lock_files_that_name_a_stranger_do_not_stop_the_start(open_directory: Path, server: Embedded) -> None:
     server.start()
     server.stop()
-    stranger = subprocess.Popen(["sleep", "60"])
+    account = place(open_directory).account  # a process of somebody else's would not be taken for a server
+    stranger = subprocess.Popen(["sleep", "60"], **credentials(account))
     try:
         pid_file = cluster_of(open_directory) / "postmaster.pid"
         pid_file.write_text(f"{stranger.pid}\n{pid_file.parent}\n1700000000\n5432\n\n\n")
+        sockets = place(open_directory).socket_directory
+        assert sockets is not None
+        (sockets / ".s.PGSQL.5432.lock").write_text(pid_file.read_text())
         again = Embedded(open_directory)
         url = again.start()
         assert execute(url, "SELECT 1") == [(1,)]
