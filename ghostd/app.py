@@ -264,7 +264,7 @@ async def opened_daemon(settings: Settings, say: Say) -> AsyncIterator[tuple[Dae
         verifier = Verifier(sandbox, settings.verification)
         stack.push_async_callback(verifier.close)
         tell(training_sentence(settings))
-        queue = Queue(store.conninfo)
+        queue = Queue(store.conninfo, settings.daemon.stalled_seconds)
         await queue.open()
         stack.push_async_callback(queue.close)
         state.teacher, state.sandbox = chosen.teacher.name, sandbox.backend

@@ -69,7 +69,8 @@ class Task:
 class Queue:
     """Implements ports.Jobs, and runs the workers."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, stalled_seconds: float = 45.0) -> None:
+        self._stalled_seconds = stalled_seconds  # silence after which another daemon takes a worker's jobs
         self._connector = procrastinate.PsycopgConnector(
             conninfo=conninfo,
             min_size=1,
@@ -149,6 +150,8 @@ class Queue:
         """
         manager = self._app.job_manager
         with _translated():
+            for number in self._numbers:  # whoever reaps is alive, even if it slept for a while
+                await manager.update_heartbeat(number)
             stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds))
             stalled += await self._forgotten()
             for job in stalled:
@@ -159,17 +162,22 @@ class Queue:
             _log.info("jobs.reaped", count=len(stalled))
         return len(stalled)
 
+    @property
+    def _numbers(self) -> list[int]:
+        return [worker.worker_id for worker in self._workers.values() if worker.worker_id is not None]
+
     async def _forgotten(self) -> list[Job]:
         manager = self._app.job_manager
-        numbers = [worker.worker_id for worker in self._workers.values() if worker.worker_id is not None]
-        doing = [job for number in numbers for job in await manager.list_jobs_async(status="doing", worker_id=number)]
+        doing = [
+            job for number in self._numbers for job in await manager.list_jobs_async(status="doing", worker_id=number)
+        ]
         idle = {job.id: job for job in doing if job.id is not None and job.id not in self._in_hand}
         again = [job for number, job in idle.items() if number in self._lost]
         self._lost = set(idle) - self._lost
         return again
 
     async def _work(self, queue: str, jobs: int) -> None:
-        """One worker after another: an outage of the database ends a worker, not the work. Raises StoreError."""
+        """One worker after another: an outage or a long sleep ends a worker, not the work. Raises StoreError."""
         while not self._stopping.is_set():
             worker = Worker(
                 app=self._app,
@@ -177,6 +185,8 @@ class Queue:
                 name=f"ghostd-{queue}",
                 concurrency=jobs,
                 fetch_job_polling_interval=2.0,
+                update_heartbeat_interval=min(10.0, self._stalled_seconds / 4),
+                stalled_worker_timeout=self._stalled_seconds,
                 delete_jobs=DeleteJobCondition.ALWAYS,  # attempts and cycle runs are the history
                 install_signal_handlers=False,
             )
@@ -187,6 +197,10 @@ class Queue:
                     await worker.run()  # type: ignore[no-untyped-call]  # procrastinate leaves it unannotated
             except StoreUnavailable as outage:
                 reason = str(outage)
+            except StoreError as error:
+                if not _was_taken_for_dead(error):
+                    raise
+                reason = "it was silent for so long that another daemon struck it off"
             if not self._stopping.is_set():
                 _log.warning("worker.lost", queue=queue, reason=reason)
                 with suppress(TimeoutError):
@@ -235,6 +249,12 @@ def _translated() -> Iterator[None]:
         if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
             raise StoreUnavailable from error
         raise StoreError(f"The database refuses the queue's work ({cause}); `ghostd db upgrade` mends it.") from error
+
+
+def _was_taken_for_dead(error: StoreError) -> bool:
+    """Whether a job could not be given to the worker because its row is gone."""
+    cause = error.__cause__.__cause__ if error.__cause__ is not None else None
+    return isinstance(cause, psycopg.errors.ForeignKeyViolation)
 
 
 @contextmanager

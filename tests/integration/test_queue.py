@@ -303,6 +303,34 @@ async def test_workers_survive_the_loss_of_every_connection(database_url: URL) -
         assert not any(task.done() for task in jobs.running)
 
 
+async def test_a_daemon_that_slept_for_long_keeps_its_jobs_and_one_that_was_struck_off_comes_back(
+    database_url: URL,
+) -> None:
+    sleeping = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
+    done: list[str | int] = []
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(**arguments: str | int) -> None:
+        started.set()
+        await go_on.wait()
+        done.append(arguments["number"])
+
+    async with queue(database_url, handler) as jobs, queue(database_url, do_nothing) as other:
+        jobs.start_workers({"teacher": 2})
+        await jobs.defer("work", "one", number=1)
+        await started.wait()
+        execute(database_url, sleeping)
+        assert await jobs.reap(45) == 0, "its own job is in hand"
+        assert await other.reap(45) == 0, "and the others know now"
+        go_on.set()
+        await eventually(lambda: done == [1] and not execute(database_url, JOBS))
+        execute(database_url, sleeping)
+        await other.reap(45)
+        await jobs.defer("work", "two", number=2)
+        await eventually(lambda: done == [1, 2])
+        assert not any(task.done() for task in jobs.running)
+
+
 async def test_a_worker_that_cannot_go_on_ends_with_its_error(database_url: URL) -> None:
     async with queue(database_url, do_nothing) as jobs:
         jobs.start_workers({"teacher": 1})
