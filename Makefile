@@ -15,7 +15,7 @@ test: $(READY) lint
 	@deploy/bootstrap engine
 	@deploy/bootstrap compiler
 	@deploy/bootstrap datasets
-	$(PYTHON) -m pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not soak"
+	$(PYTHON) -m pytest -n 2 --dist loadgroup --max-worker-restart 0 --durations 30 -m "not soak"
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -9,10 +9,11 @@ from ghostd.ports import Journal
 
 @asynccontextmanager
 async def journalled(journal: Journal, cycle: str, reason: str) -> AsyncIterator[int]:
-    """The number of a run that has begun; the cycle finishes it, an outage closes it as failed and passes through."""
+    """The number of a run that has begun; the cycle finishes it, what goes wrong closes it and passes through."""
     run = await journal.start_run(cycle, reason)
     try:
         yield run
-    except GhostdError as outage:
-        await journal.finish_run(run, "failed", {}, str(outage))
+    except Exception as failure:
+        reason = str(failure) if isinstance(failure, GhostdError) else f"a defect: {failure!r}"
+        await journal.finish_run(run, "failed", {}, reason)
         raise
