@@ -5,7 +5,7 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: start test lint bench soak interop exports clean engine
+.PHONY: start test lint bench soak interop exports gpu wheel clean engine
 
 start: $(READY)
 	@deploy/bootstrap sandbox
@@ -15,6 +15,7 @@ test: $(READY) lint
 	@deploy/bootstrap engine
 	@deploy/bootstrap compiler
 	@deploy/bootstrap datasets
+	$(PYTHON) -m trainer.ops.cuda.gate --brief --architectures 90
 	$(PYTHON) -m pytest -n 2 --dist loadgroup --max-worker-restart 0 --durations 30 -m "not soak"
 
 lint: $(READY)
@@ -43,6 +44,13 @@ interop: $(READY)
 
 exports: $(READY)
 	$(PYTHON) bench/exports.py
+
+gpu: $(READY)
+	$(PYTHON) -m bench.gpu
+
+wheel: $(READY)
+	$(PYTHON) -m trainer.ops.cuda.package
+	$(VENV)/bin/pip wheel --no-deps --wheel-dir dist .
 
 engine: $(READY)
 	@deploy/bootstrap engine

@@ -1,6 +1,6 @@
 """Ten known questions to a thousand verified variations: prints what each round brought, and a JSON line.
 
-    python bench/self_distillation.py [--crystals 60] [--target 1000] [--rounds 3] [--width 128] [--steps 300]
+    python bench/self_distillation.py [--recipe transformer] [--crystals 60] [--target 1000] [--rounds 8] [--asked 2400]
 
 A textbook lesson is answered by its own code in the real sandbox; the students are really trained, each from nothing.
 "Held out" are questions of the known forms whose numbers no student is ever taught: before is round 0.
@@ -21,7 +21,7 @@ from ghostd.core.evidence import Run
 from ghostd.core.identity import crystallise
 from ghostd.core.lesson import Exam, Exercise, Lesson
 from ghostd.core.variation import Pair, form_of
-from ghostd.cycles.config import SelfDistillationConfig
+from ghostd.cycles.config import SelfDistillationConfig, TrainingConfig
 from ghostd.db.store import PostgresStore
 from ghostd.ports import Sandbox
 from ghostd.settings import Settings
@@ -63,13 +63,12 @@ async def main(options: argparse.Namespace, home: Path) -> None:
     """Runs it in a data directory that is removed afterwards."""
     settings = Settings(
         data_dir=home,
+        training=TrainingConfig(recipe=options.recipe),
         self_distillation=SelfDistillationConfig(
             pairs=options.pairs,
             target=options.target,
             rounds=options.rounds,
             asked=options.asked,
-            steps=options.steps,
-            width=options.width,
         ),
     )
     began = time.monotonic()
@@ -91,8 +90,15 @@ async def main(options: argparse.Namespace, home: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in [("crystals", 8), ("pairs", 10), ("target", 1000), ("rounds", 3), ("asked", 600),
-                          ("steps", 300), ("width", 128), ("seed", 0)]:  # fmt: skip
+    parser.add_argument("--recipe", default=TrainingConfig().recipe)
+    for name, default in [
+        ("crystals", 8),
+        ("pairs", 10),
+        ("target", 1000),
+        ("rounds", 8),
+        ("asked", 2400),
+        ("seed", 0),
+    ]:
         parser.add_argument(f"--{name}", type=int, default=default)
     with tempfile.TemporaryDirectory(prefix="ghostd-bench-") as folder:
         Path(folder).chmod(0o755)

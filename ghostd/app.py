@@ -190,13 +190,13 @@ def self_distillation_of(settings: Settings, store: PostgresStore, sandbox: Sand
         steps=config.steps,
         seconds=settings.training.hours * 3600,
         context=settings.training.context,
-        batch=settings.training.batch,
+        batch=config.batch,
         width=config.width,
         layers=config.layers,
         validates=False,
     )
     trainer = ChildTrainer(settings.training.threads, settings.training.niceness)
-    return SelfDistillation(ChildPupil(Workshop(folder), trainer, plan), sandbox, store, store, config)
+    return SelfDistillation(ChildPupil(Workshop(folder), trainer, plan, config.passes), sandbox, store, store, config)
 
 
 def training_sentence(settings: Settings) -> str:

@@ -8,6 +8,8 @@ from ghostd.core.evidence import Run
 from ghostd.db.store import PostgresStore
 from ghostd.errors import ConfigurationError, GhostdError, SandboxError
 from ghostd.settings import Settings
+from ghostd.student.doctor import trainer_sentence
+from ghostd.student.trainer import lacking
 
 _LEAST_FREE_BYTES = 1 << 30
 
@@ -25,7 +27,7 @@ class Finding:
 
 
 async def diagnose(settings: Settings) -> list[Finding]:
-    """Look at disk, Postgres, teacher and sandbox, in this order."""
+    """Look at disk, Postgres, teacher, sandbox and trainer, in this order."""
     findings = [_disk(settings)]
     trusted = False
     try:
@@ -38,6 +40,7 @@ async def diagnose(settings: Settings) -> list[Finding]:
             Finding("Postgres", ok=False, found=type(error).__name__, remedy=str(error), exit_code=error.exit_code)
         )
     findings.append(await _sandbox(settings, trusted_teacher=trusted))
+    findings.append(await _trainer())
     return findings
 
 
@@ -63,6 +66,17 @@ async def _teacher(settings: Settings, store: PostgresStore) -> tuple[Finding, b
         await chosen.teacher.close()
     remedy = "start an LLM or set teacher.base_url" if chosen.is_textbook else ""
     return Finding("teacher", ok=True, found=chosen.sentence, remedy=remedy), chosen.is_textbook
+
+
+async def _trainer() -> Finding:
+    if missing := lacking():
+        return Finding("trainer", ok=False, found="not installed", remedy=missing, needed=False)
+    try:
+        found = await trainer_sentence()
+    except GhostdError as error:
+        return Finding("trainer", ok=False, found="does not run", remedy=str(error), needed=False)
+    remedy = "install a C compiler (gcc), or name one in CC: training is several times faster" if found.slow else ""
+    return Finding("trainer", ok=True, found=found.sentence, remedy=remedy, needed=False)
 
 
 async def _sandbox(settings: Settings, *, trusted_teacher: bool) -> Finding:

@@ -14,6 +14,7 @@ from typing import Literal
 from trainer.errors import ConfigError
 from trainer.records import parse
 
+Precision = Literal["auto", "float32", "bfloat16"]
 Size = Literal["1M", "6M", "25M", "125M", "350M", "1B"]
 _UNFRACTIONED = 1.0
 
@@ -33,6 +34,7 @@ class ModelConfig:
     states: int = 16  # of each channel of a Mamba layer
     stride: int = 64  # of sparse attention: ids that it sees one by one, and from one landmark to the next
     landmarks: int = 256  # that sparse attention sees: it reaches back stride * landmarks ids
+    landmark_places: bool = True  # landmarks are found by how far away they are too; without, by what they say alone
     ahead: int | None = None  # predictive heads; None: the recipe's number
     fact_slots: int | None = None  # of a fact memory, learnt in training; None: half as many as the width
     feed_forward: Literal["squared_relu", "swiglu"] | None = None  # but RWKV layers have their own; None: the recipe's
@@ -40,6 +42,7 @@ class ModelConfig:
     logit_cap: float | None = None  # logits stay within it, smoothly; 0 for no cap; None: the recipe's
     query_key_norm: bool | None = None  # of attention; None: the recipe's
     head_states: int = 64  # of each channel in a head of a Mamba-2 layer
+    reflections: bool = False  # RWKV-7's heads may turn a value round, not only take it away; no public layout has it
     blend: float = 0.6  # of RWKV in a blended layer, between 0 and 1; the rest is Mamba's
     blend_learned: bool = False  # each blended layer learns its own, from `blend` on
     gamma: float = 0.01  # first scale of a blended layer's norm
@@ -88,7 +91,7 @@ class TrainingConfig:
     evaluate_every: int = 100  # steps
     checkpoint_every: int = 100  # steps
     patience: int = 3  # evaluations without a better one before it stops; 0 never stops early
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: what is measured to be faster (precision.py)
+    precision: Precision = "auto"  # auto: what is measured to be faster (precision.py)
     sharded: bool = False  # under torchrun: each process keeps a part of the weights (FSDP2) and not a copy (DDP)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     diagnose_every: int = 8  # steps from one look of the diagnostics to the next; 0 leaves them out

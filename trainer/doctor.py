@@ -5,6 +5,7 @@ import sys
 import torch
 
 from trainer.ops import build, loader
+from trainer.ops.cuda.compile import has_kernels, supply
 
 
 def main() -> int:
@@ -16,7 +17,7 @@ def main() -> int:
         f"library cache: {build.cache_folder()} ({build.CACHE_VARIABLE} moves it)",
         f"denormals: {'flushed' if loader.flushes_denormals() else 'kept'} ({loader.DENORMALS_VARIABLE}=0 keeps them)",
     ]
-    for operator in loader.OPERATORS:
+    for operator in (*loader.OPERATORS, *loader.FUSED):
         choice = loader.choice(operator)
         lines.append(f"{operator}: {choice.rung} - {choice.reason}")
     if torch.cuda.is_available():
@@ -27,6 +28,10 @@ def main() -> int:
             lines.append(f"{operator} on the GPU: {choice.rung} - {choice.reason}")
     else:
         lines.append("GPU: none that torch can use")
+        lines += [
+            f"{operator} on a GPU: {supply(operator) if has_kernels(operator) else 'torch, for it has no kernels yet'}"
+            for operator in loader.OPERATORS
+        ]
     lines.append(f"{loader.RUNG_VARIABLE}=ref|chunk|native|cuda forces a rung")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -3,9 +3,8 @@
 from torch import Tensor, nn
 
 from trainer.data import Batch
-from trainer.evaluate import weighted_loss
 from trainer.model import LanguageModel
-from trainer.objective import ahead_loss
+from trainer.objective import ahead_loss, next_loss
 from trainer.state import ModelState
 
 
@@ -22,9 +21,10 @@ class Forward(nn.Module):
 
         The predictive heads add to the gradient and not to the value, so that losses of all models can be compared.
         """
-        if self.model.ahead is None or not self.ahead_weight:
-            logits, after = self.model(batch.ids, batch.segments, state)
-            return weighted_loss(logits, batch), after.detached()
-        predicted = self.model.predict(batch.ids, batch.segments, state)
-        beside = self.ahead_weight * ahead_loss(predicted.ahead, batch)
-        return weighted_loss(predicted.logits, batch) + (beside - beside.detach()), predicted.state.detached()
+        proposed = self.model.propose(batch.ids, batch.segments, state)
+        cap = self.model.shape.logit_cap
+        loss = next_loss(proposed.logits, batch, cap)
+        if self.model.ahead is not None and self.ahead_weight:
+            beside = self.ahead_weight * ahead_loss(proposed.ahead, batch, cap)
+            loss = loss + (beside - beside.detach())
+        return loss, proposed.state.detached()

@@ -145,8 +145,8 @@ class Writer:
     def _drafted(self, drafter: Drafter) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Draws from each row of logits as long as what is drawn is what was guessed, so nothing but the speed changes.
 
-        Where a guess fails, the memory from before the guesses stays, and what was chosen since is read again together
-        with the next guesses.
+        Where a guess fails, the memory goes back to what it was before the guesses, and what was chosen since is read
+        again together with the next guesses.
         """
         reader, count = self._reader, 0
         chosen = self._sampler.choose(reader.logits)
@@ -158,8 +158,8 @@ class Writer:
                 reader.decoder.read(reader.memory, np.array(unread[:-1]))
                 unread = unread[-1:]
             guesses = drafter.after(self._written, ahead)
-            trial = reader.memory.fork() if guesses else reader.memory
-            rows, heads = reader.decoder.read_ahead(trial, np.array(unread + guesses))
+            back = reader.memory.back(len(unread) + len(guesses)) if guesses else None
+            rows, heads = reader.decoder.read_ahead(reader.memory, np.array(unread + guesses))
             self.reads += 1
             rows, heads = rows[len(unread) - 1 :], heads[len(unread) - 1 :]
             for count, row in enumerate(rows):
@@ -169,9 +169,10 @@ class Writer:
                     break
                 self._written.append(chosen)
             ahead = heads[count] if len(heads[count]) else None
-            if count == len(guesses):
-                reader.memory, unread = trial, [chosen]
+            if back is None or count == len(guesses):
+                unread = [chosen]
             else:
+                back()
                 unread = [*unread, *guesses[:count], chosen]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from trainer import checkpoint
+from trainer.allocation import keep_freed_memory
 from trainer.audience import Audience, Say
 from trainer.checkpoint import Progress
 from trainer.config import RunConfig
@@ -48,6 +49,7 @@ def train(
         Diverged: the loss is no number; the last checkpoint is from before.
 
     """
+    keep_freed_memory()
     torch.set_flush_denormal(loader.flushes_denormals())  # decaying gradients underflow, which makes products slower
     with joined() as processes:
         training = prepare(run, processes)

@@ -103,9 +103,19 @@ class LanguageModel(nn.Module):
         return self.next_logits(reading), reading.state
 
     def predict(self, ids: Tensor, segments: Tensor | None = None, state: ModelState | None = None) -> Prediction:
-        """As `forward`, with what the predictive heads say: what training needs."""
+        """As `forward`, with what the predictive heads say."""
         reading = self.read(ids, segments, state)
         return Prediction(self.next_logits(reading), self.heads_ahead(reading.hidden), reading.state)
+
+    def propose(self, ids: Tensor, segments: Tensor | None = None, state: ModelState | None = None) -> Prediction:
+        """As `predict`, before the cap, in the heads' own type and without written facts: what training needs."""
+        reading = self.read(ids, segments, state)
+        hidden = reading.hidden
+        if self.ahead is None:
+            ahead = hidden.new_zeros(*hidden.shape[:2], 0, self.shape.vocabulary)
+        else:
+            ahead = self.ahead(hidden).view(*hidden.shape[:2], self.shape.ahead, self.shape.vocabulary)
+        return Prediction(self.head(hidden), ahead, reading.state)
 
     def step(self, ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """The recurrent form: (B,) ids to the (B, vocabulary) logits after them."""

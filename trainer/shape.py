@@ -39,6 +39,7 @@ class ModelShape:
     vocabulary: int = VOCABULARY
     stride: int = 64  # of sparse attention: ids that it sees one by one, and from one landmark to the next
     landmarks: int = 256  # that sparse attention sees
+    landmark_places: bool = True  # they are turned by their places
     tokenizer_width: int = 0  # of the state-space tokenizer; 0 for none
     ahead: int = 0  # predictive heads
     fact_slots: int = 0  # of the fact memory, learnt in training; 0 for no memory
@@ -47,6 +48,7 @@ class ModelShape:
     logit_cap: float = 15.0  # logits stay within it, smoothly (Gemma 2, arXiv 2408.00118, section 2); 0 for no cap
     query_key_norm: bool = True  # of attention
     head_states: int = 64  # of each channel in a head of Mamba-2
+    reflections: bool = False  # of RWKV-7
     blend: float = 0.6  # of RWKV in a blended layer; the rest is Mamba's
     blend_learned: bool = False
     gamma: float = 0.01  # first scale of a blended layer's norm
@@ -90,6 +92,7 @@ def shape_of(config: ModelConfig, context: int) -> ModelShape:
         config.states,
         stride=config.stride,
         landmarks=config.landmarks,
+        landmark_places=config.landmark_places,
         tokenizer_width=tokenizer_width,
         ahead=ahead,
         fact_slots=(width // 2 if config.fact_slots is None else config.fact_slots) if parts.facts else 0,
@@ -98,6 +101,7 @@ def shape_of(config: ModelConfig, context: int) -> ModelShape:
         logit_cap=defaults.logit_cap if config.logit_cap is None else config.logit_cap,
         query_key_norm=defaults.query_key_norm if config.query_key_norm is None else config.query_key_norm,
         head_states=config.head_states,
+        reflections=config.reflections,
         blend=config.blend,
         blend_learned=config.blend_learned,
         gamma=config.gamma,

@@ -29,7 +29,7 @@ def spread(forward: Forward, processes: Processes, *, sharded: bool) -> nn.Modul
         for block in forward.model.layers():
             fully_shard(block)
         fully_shard(forward.model)
-        register_fsdp_forward_method(forward.model, "predict")
+        register_fsdp_forward_method(forward.model, "propose")
         return forward
     return nn.parallel.DistributedDataParallel(forward, find_unused_parameters=True)
 

@@ -1,5 +1,6 @@
 """`ghostd audit`: is a dataset what was exported and signed, and does a sample of it still run; needs no database."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,15 @@ from ghostd.cli.common import ConfigOption, DataDirOption, JsonOption, print_jso
 from ghostd.errors import ConfigurationError, VerificationFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ghostd.core.crystal import Crystal
     from ghostd.export.audit import Audit, Check
+    from ghostd.export.variations import VariationRecord
+    from ghostd.ports import Sandbox
     from ghostd.settings import Settings
+
+_CALLS = 64  # variations of one execution
 
 
 def audit(
@@ -60,11 +67,13 @@ async def _replay(settings: "Settings", dataset: Path, count: int, *, vouched: b
 
     from ghostd.app import opened_sandbox
     from ghostd.export.audit import Check, read_crystals
+    from ghostd.export.variations import read_variations
     from ghostd.verify.pipeline import Verifier
 
     chosen = set(secrets.SystemRandom().sample(range(sum(1 for _ in read_crystals(dataset))), count))
     sample: list[Crystal] = [one for number, one in enumerate(read_crystals(dataset)) if number in chosen]
     trusted = vouched and all(one.teacher == "textbook" for one in sample)
+    varied, _ = read_variations(dataset)
     problems: list[str] = []
     async with opened_sandbox(settings, trusted_teacher=trusted, say=lambda _: None) as sandbox:
         verifier = Verifier(sandbox, settings.verification)
@@ -76,8 +85,31 @@ async def _replay(settings: "Settings", dataset: Path, count: int, *, vouched: b
                     f"crystal {crystal.id[:12]} ({crystal.concept.slug}) does not give what it recorded: "
                     f"{verdict.failure.reason} {artifact}".rstrip()
                 )
+            problems += await _replay_variations(sandbox, crystal, varied.get(crystal.id, ()))
         await verifier.close()
-        return Check("replay", f"{len(sample)} crystals ({sandbox.backend})", tuple(problems))
+        count = sum(len(varied.get(one.id, ())) for one in sample)
+        variations = f" with {count} variations" if count else ""
+        return Check("replay", f"{len(sample)} crystals{variations} ({sandbox.backend})", tuple(problems))
+
+
+async def _replay_variations(
+    sandbox: "Sandbox", crystal: "Crystal", variations: "Sequence[VariationRecord]"
+) -> list[str]:
+    """What the crystal's code answers to its variations now, where that is not what the dataset says."""
+    from ghostd.core.evidence import Run
+
+    if not variations:
+        return []
+    batches = [variations[start : start + _CALLS] for start in range(0, len(variations), _CALLS)]
+    code, entry = crystal.lesson.code, crystal.concept.entry
+    async with sandbox.cell() as cell:
+        outcomes = await cell.run([Run(code, entry, tuple(one.arguments for one in batch)) for batch in batches])
+    return [
+        f"crystal {crystal.id[:12]} does not answer {one.question!r} with what is written."
+        for batch, outcome in zip(batches, outcomes, strict=True)
+        for one, call in itertools.zip_longest(batch, outcome.calls)  # a run that was ended answers fewer
+        if call is None or call.value != one.value
+    ]
 
 
 def _document(found: "Audit", checks: "tuple[Check, ...]", *, pinned: bool) -> dict[str, object]:

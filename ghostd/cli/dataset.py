@@ -68,6 +68,7 @@ async def _export(
                 store.crystals(wanted.min_grade, domain),
                 wanted,
                 ledger_of(settings, store),
+                variations=store.variations,
                 progress=lambda count: status.update(f"{count} crystals"),
             )
         await record(store, report, report.path)

@@ -67,7 +67,7 @@ async def _watch(settings: "Settings") -> None:
 def doctor(
     context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None, data_dir: DataDirOption = None
 ) -> None:
-    """Check teacher, Postgres, sandbox and disk: what works, and what to do about what does not."""
+    """Check disk, Postgres, teacher, sandbox and trainer: what works, and what to do about what does not."""
     from ghostd.diagnosis import diagnose
 
     settings = settings_for(context, config, data_dir)
@@ -81,7 +81,8 @@ def doctor(
 
         table = Table("", "what", "found", "what to do")
         for one in findings:
-            table.add_row("[green]ok[/]" if one.ok else "[red]no[/]", one.what, escape(one.found), escape(one.remedy))
+            found = one.found.removeprefix(f"{one.what}: ").removeprefix("database: ")
+            table.add_row("[green]ok[/]" if one.ok else "[red]no[/]", one.what, escape(found), escape(one.remedy))
         Console().print(table)
     worst = next((one.exit_code for one in findings if not one.ok and one.needed), 0)
     raise typer.Exit(worst)

@@ -14,7 +14,7 @@ class Source:
     crystal_id: str
     concept: str  # slug
     title: str
-    coverage: float  # share of the question's words that it contains, 0..1
+    coverage: float  # share of the question's words that it contains, weighed by their rarity, 0..1
 
 
 @dataclass(frozen=True, slots=True)

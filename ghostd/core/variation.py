@@ -1,7 +1,7 @@
-"""Variations of known questions: the form that a crystal's questions share, and reading a new one by it; pure.
+"""Variations of known questions: the form that a crystal's questions share, and the same about other numbers; pure.
 
-A student may propose any text. It is a variation when it says the same as a known question with other literals, so that
-the arguments of the call, and with them the true answer, follow from the text and not from the student.
+A student may propose any numbers. The question that they make says the same as a known one with other literals, so that
+the arguments of the call, and with them the true answer, follow from the question and not from the student.
 """
 
 import ast
@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ghostd.core.canonical import display
+from ghostd.core.crystal import Crystal
+
 _LITERAL = re.compile(r"(?<![\w.])-?\d+(?![\w.]|\*\*)")  # whole numbers that stand alone
+_NUMBER = re.compile(r"0|-?[1-9]\d{0,11}")  # "007" is no other number than "7"
 _REACH = 10  # a new number is at most so many times the largest known one, and not below the least one or 0
 
 
@@ -35,11 +39,6 @@ class Form:
     least: int  # over all known arguments
     most: int
 
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """Fits the whole of a question of this form; one group for each argument."""
-        return re.compile(r"(-?\d{1,12})".join(map(re.escape, self.parts)))
-
     def question(self, numbers: Sequence[int]) -> str:
         """The question about these numbers."""
         return "".join(part + str(number) for part, number in zip(self.parts, [*numbers, ""], strict=True))
@@ -47,7 +46,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """A new question of a known form."""
+    """A new question of a known form, with the crystal whose code answers it."""
 
     crystal_id: str
     lineage: str
@@ -65,6 +64,14 @@ class Answered:
     result_hash: str
     confidence: float  # of the student in the question: mean log-probability of its bytes, in nats
     answered: bool  # whether the student's own answer was the value
+
+
+def pairs_of(crystal: Crystal) -> list[Pair]:
+    """The questions of a crystal."""
+    return [
+        Pair(crystal.id, crystal.concept.lineage, one.question, one.arguments, display(one.value))
+        for one in crystal.exercises
+    ]
 
 
 def form_of(pairs: Sequence[Pair]) -> Form | None:
@@ -92,21 +99,19 @@ def form_of(pairs: Sequence[Pair]) -> Form | None:
     return Form(pairs[0].crystal_id, pairs[0].lineage, (*parts, part), min(every), max(every))
 
 
-def read(text: str, forms: Sequence[Form]) -> Variation | None:
-    """The variation that the text is; None when it has no known form or reaches too far from what is known."""
-    for form in forms:
-        fitting = form.pattern.fullmatch(text.strip())
-        if fitting is None:
-            continue
-        numbers = [int(one) for one in fitting.groups()]
-        low, high = min(form.least, 0) * _REACH, max(form.most, 1) * _REACH
-        written = form.question(numbers)  # "007" is no other number than "7"
-        if written == text.strip() and all(
-            low <= number <= high and number >= min(form.least, 0) for number in numbers
-        ):
-            return Variation(form.crystal_id, form.lineage, written, ", ".join(map(str, numbers)))
+def varied(form: Form, numbers: str) -> Variation | None:
+    """The question of that form about numbers that somebody wrote, such as `3, 14`.
+
+    None when they are not as many as the form has arguments, are not written as one writes numbers, or reach too far
+    from what is known.
+    """
+    written = numbers.strip().split(", ")
+    if len(written) != len(form.parts) - 1 or not all(_NUMBER.fullmatch(one) for one in written):
         return None
-    return None
+    found = [int(one) for one in written]
+    if not all(min(form.least, 0) <= one <= max(form.most, 1) * _REACH for one in found):
+        return None
+    return Variation(form.crystal_id, form.lineage, form.question(found), ", ".join(written))
 
 
 def _numbers(arguments: str) -> list[int] | None:

@@ -79,7 +79,7 @@ class TrainingConfig(BaseModel):
 
     every_crystals: int = Field(1000, ge=0)
     """New crystals after which a new student is trained; 0 trains none but those of `ghostd train --now`."""
-    recipe: str = Field("transformer", pattern=r"^[a-z0-9_]+$")
+    recipe: str = Field("ghost", pattern=r"^[a-z0-9_]+$")
     """Named model of the trainer; `python -m trainer params` tells what each is made of."""
     size: Literal["1M", "6M", "25M", "125M", "350M", "1B"] = "1M"
     """How many parameters, about."""
@@ -114,17 +114,23 @@ class SelfDistillationConfig(BaseModel):
     """Known questions to begin with."""
     target: int = Field(1000, ge=1)
     """Verified variations at which it ends."""
-    rounds: int = Field(3, ge=1)
-    """Times that a student is taught, asked for variations, and its successor taught those too."""
-    asked: int = Field(600, ge=1)
+    rounds: int = Field(8, ge=1)
+    """Times at most that a student is taught, asked for variations, and its successor taught those too."""
+    asked: int = Field(2400, ge=1)
     """Proposals to ask for in one round."""
-    temperature: float = Field(1.0, gt=0)
-    """Of the proposals: higher ones are more various and less often questions."""
-    confidence: float = Field(-1.0, le=0)
-    """Mean log-probability of its bytes, in nats, below which a proposal is not looked at."""
+    temperature: float = Field(1.5, gt=0, le=2)
+    """Of the proposals: higher ones are more various and less often numbers."""
+    confidence: float = Field(-4.0, le=0)
+    """Mean log-probability of its bytes, in nats, below which a proposal is not looked at; a byte drawn at random has
+    -5.5."""
     held_out: int = Field(5, ge=1)
     """Variations of each form that are never taught, and measure what a student makes of what it was taught."""
-    steps: int = Field(300, ge=1)
-    """Of each student's training."""
+    steps: int = Field(80, ge=1)
+    """Of each student's training at least. A first student that trains much longer knows its few lessons so well that
+    it proposes nothing else."""
+    passes: float = Field(10.0, gt=0)
+    """Over all that a student is taught, at least; successors are taught more, and so train longer."""
+    batch: int = Field(4, ge=1)
+    """Rows of one step; the lessons of a first student fill about two."""
     width: int = Field(128, ge=8)
     layers: int = Field(4, ge=1)

@@ -1,28 +1,31 @@
 """Self-distillation: a student varies known questions, execution answers them, and its successor learns them too.
 
-The student's word counts for nothing: a proposal has to be a known question with other literals (core/variation.py),
-and its answer is what the crystal's verified code returns in the sandbox. What the student would have answered itself
-is only counted.
+The student is asked for other numbers, not for another question: sampled warmly enough to say numbers that it was
+never taught, it would no longer spell the words between them. The question that its numbers make (core/variation.py)
+is answered by what the crystal's verified code returns in the sandbox; what the student would have answered itself is
+only counted.
 """
 
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ghostd.core.attestation import result_hash, run_key
 from ghostd.core.canonical import display
 from ghostd.core.crystal import Crystal
 from ghostd.core.evidence import Run
-from ghostd.core.variation import Answered, Form, Pair, Variation, form_of, read
+from ghostd.core.variation import Answered, Form, Pair, Variation, form_of, pairs_of, varied
 from ghostd.cycles.config import SelfDistillationConfig
 from ghostd.cycles.run import journalled
 from ghostd.errors import NotFound
 from ghostd.ports import Journal, Sandbox
 from ghostd.student_ports import Pupil, Served, Variations
 
-_VARY = "Ask another question like this one: "
+_VARY = "Ask it about other numbers: "
+_OTHERS = 8  # known questions that each known one is shown to be varied into
 _CHOICES = 16  # proposals of one request
+_NUMBER_BYTES = 12  # of each number that a proposal may hold, with what parts it from the next
 _CALLS = 64  # of one execution
 _ANSWER_BYTES = 64
 Say = Callable[[str], None]
@@ -37,7 +40,7 @@ class Round:
     held_out_right: int
     held_out: int
     proposed: int
-    of_known_form: int  # distinct ones
+    of_known_form: int  # distinct questions among them
     new: int  # and neither known nor held out
     confident: int
     answered: int  # by the student itself, as execution did
@@ -71,14 +74,17 @@ class SelfDistillation:
             for number in range(self.config.rounds + 1):
                 known = await self.records.variations([form.crystal_id for form in material.forms])
                 last = number == self.config.rounds or len(known) >= self.config.target
-                taught = [(one.question, one.value) for one in material.pairs]
-                taught += [(one.variation.question, display(one.value)) for one in known]
-                async with self.pupil.taught(lessons(taught, material.forms, generator)) as student:
+                taught = [*material.pairs, *map(_pair, known)]
+                barred = {one.question for one in taught} | {one.variation.question for one in truth}
+                async with self.pupil.taught(lessons(taught, generator)) as student:
                     right = [await _right(student, one) for one in truth]
-                    wave = Wave() if last else await self._wave(student, material, generator)
-                barred = {one.variation.question for one in (*truth, *known)} | {one[0] for one in taught}
-                fresh = [one for one in wave.proposals if one.variation.question not in barred]
-                sure = [one for one in fresh if one.confidence >= self.config.confidence]
+                    wave = Wave() if last else await self._wave(student, taught, material.forms, generator)
+                    fresh = [one for one in wave.proposals if one.variation.question not in barred]
+                    sure = [
+                        await self._self_answered(student, one)
+                        for one in fresh
+                        if one.confidence >= self.config.confidence
+                    ]
                 answered = await self._executed(sure, material)
                 kept = await self.records.keep_variations(answered)
                 rounds.append(
@@ -103,28 +109,33 @@ class SelfDistillation:
             await self.journal.finish_run(run, "ok", counts, sentence(rounds[-1]))
         return rounds
 
-    async def _wave(self, student: Served, material: "Material", generator: random.Random) -> "Wave":
-        """Proposals around the known questions, each once, with the student's own answers to them."""
+    async def _wave(
+        self, student: Served, taught: Sequence[Pair], forms: Sequence[Form], generator: random.Random
+    ) -> "Wave":
+        """Proposals around what was taught, all forms alike, each question once."""
         found: dict[str, Proposal] = {}
         asked = 0
+        by_form = _by_crystal(taught)
         while asked < self.config.asked:
-            known = generator.choice(material.pairs)
-            seed = generator.randrange(1 << 30)
+            form = generator.choice(forms)
             said = await student.ask(
-                _VARY + known.question,
-                most=2 * len(known.question.encode()),
+                _VARY + generator.choice(by_form[form.crystal_id]).question,
+                most=_NUMBER_BYTES * (len(form.parts) - 1),
                 temperature=self.config.temperature,
-                seed=seed,
+                seed=generator.randrange(1 << 30),
                 choices=_CHOICES,
             )
             asked += len(said)
             for one in said:
-                variation = read(one.text, material.forms)
+                variation = varied(form, one.text)
                 if variation is not None and variation.question not in found:
-                    (answer,) = await student.ask(variation.question, most=_ANSWER_BYTES)
                     confidence = one.confidence if one.confidence is not None else float("-inf")
-                    found[variation.question] = Proposal(variation, confidence, answer.text.strip())
+                    found[variation.question] = Proposal(variation, confidence)
         return Wave(asked, tuple(found.values()))
+
+    async def _self_answered(self, student: Served, one: "Proposal") -> "Proposal":
+        (answer,) = await student.ask(one.variation.question, most=_ANSWER_BYTES)
+        return replace(one, answer=answer.text.strip())
 
     async def _executed(self, proposals: Sequence["Proposal"], material: "Material") -> list[Answered]:
         """Those that the crystals' code answers, with the answers; each crystal's in a fresh cell."""
@@ -182,10 +193,7 @@ def chosen(crystals: Sequence[Crystal], count: int) -> Material:
     forms: list[Form] = []
     used: dict[str, Crystal] = {}
     for crystal in crystals:
-        ours = [
-            Pair(crystal.id, crystal.concept.lineage, one.question, one.arguments, display(one.value))
-            for one in crystal.exercises
-        ]
+        ours = pairs_of(crystal)
         form = form_of(ours)
         if form is not None and len(pairs) + len(ours) <= count:
             pairs += ours
@@ -201,34 +209,40 @@ def hold_out(material: Material, count: int, generator: random.Random) -> list[V
     for form in material.forms:
         places = len(form.parts) - 1
         drawn = [[generator.randint(form.least, form.most) for _ in range(places)] for _ in range(20 * count)]
-        questions = list(dict.fromkeys(form.question(numbers) for numbers in drawn))
-        found = [read(question, [form]) for question in questions if question not in known]
-        reserved += [one for one in found if one is not None][:count]
+        found = [varied(form, numbers) for numbers in dict.fromkeys(", ".join(map(str, row)) for row in drawn)]
+        reserved += [one for one in found if one is not None and one.question not in known][:count]
     return reserved
 
 
-def lessons(
-    taught: Sequence[tuple[str, str]], forms: Sequence[Form], generator: random.Random
-) -> list[tuple[str, str]]:
-    """Every question with its answer, and with another question of its form."""
-    by_form: dict[int, list[str]] = defaultdict(list)
-    for question, _ in taught:
-        for number, form in enumerate(forms):
-            if form.pattern.fullmatch(question):
-                by_form[number].append(question)
-    varied = [
-        (_VARY + question, generator.choice([one for one in questions if one != question]))
-        for questions in by_form.values()
-        for question in questions
-    ]
-    return [*taught, *varied]
+def lessons(taught: Sequence[Pair], generator: random.Random) -> list[tuple[str, str]]:
+    """Every question with its answer, and with the numbers of some others of its form."""
+    answers = [(one.question, one.value) for one in taught]
+    for ours in _by_crystal(taught).values():
+        for one in ours:
+            others = [other.arguments for other in ours if other.arguments != one.arguments]
+            shown = generator.sample(others, min(_OTHERS, len(others)))
+            answers += [(_VARY + one.question, numbers) for numbers in shown]
+    return answers
+
+
+def _by_crystal(taught: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The questions of each crystal, which are those of one form."""
+    found: dict[str, list[Pair]] = defaultdict(list)
+    for one in taught:
+        found[one.crystal_id].append(one)
+    return found
+
+
+def _pair(known: Answered) -> Pair:
+    variation = known.variation
+    return Pair(variation.crystal_id, variation.lineage, variation.question, variation.arguments, display(known.value))
 
 
 def sentence(one: Round) -> str:
     """The round in words."""
     return (
         f"round {one.number}: taught {one.taught} questions, {one.held_out_right} of {one.held_out} held out right; "
-        f"{one.proposed} proposals, {one.of_known_form} distinct ones of a known form, {one.new} new, "
+        f"{one.proposed} proposals, {one.of_known_form} different questions, {one.new} new, "
         f"{one.confident} confident, "
         f"{one.answered} answered right by itself, {one.verified} verified and kept, {one.total} in all"
     )

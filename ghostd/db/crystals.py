@@ -25,18 +25,28 @@ _HEX = frozenset("0123456789abcdef")
 
 _ABOUT = text(
     """
-    WITH asked AS (SELECT tsvector_to_array(to_tsvector('english', :question)) AS words),
+    WITH asked AS (
+        SELECT word, quote_literal(word)::tsquery AS query
+        FROM unnest(tsvector_to_array(to_tsvector('english', :question))) AS word
+    ),
+    weighed AS MATERIALIZED (
+        SELECT word, query, ln(1 + (SELECT count(*) FROM crystals)::float
+            / (1 + (SELECT count(*) FROM crystals WHERE crystals.search @@ asked.query))) AS weight
+        FROM asked
+    ),
+    wanted AS (
+        SELECT string_agg(query::text, ' | ')::tsquery AS query, sum(weight) AS weight FROM weighed
+    ),
     near AS (
-        SELECT crystals.id, crystals.concept_id, crystals.search, words
-        FROM crystals, asked
-        WHERE crystals.search @@ (SELECT string_agg(quote_literal(word), ' | ')::tsquery FROM unnest(words) AS word)
+        SELECT crystals.id, crystals.concept_id, ts_rank(crystals.search, wanted.query) AS rank,
+            (SELECT sum(weighed.weight) FROM weighed WHERE crystals.search @@ weighed.query) / wanted.weight AS coverage
+        FROM crystals, wanted
+        WHERE crystals.search @@ wanted.query
         AND NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.crystal_id = crystals.id)
     )
-    SELECT near.id, concepts.slug, concepts.title,
-        (SELECT count(*) FROM unnest(words) AS word WHERE word = ANY (tsvector_to_array(near.search)))::float
-        / cardinality(words) AS coverage
+    SELECT near.id, concepts.slug, concepts.title, near.coverage
     FROM near JOIN concepts ON concepts.id = near.concept_id
-    ORDER BY coverage DESC, near.id LIMIT :limit
+    ORDER BY near.coverage DESC, near.rank DESC, near.id LIMIT :limit
     """
 )
 
@@ -144,9 +154,12 @@ class Archive(Repository):
         return list(found.values())[:limit]
 
     async def about(self, question: str, limit: int) -> list[Source]:
-        """Believed crystals that share words with the question, those that contain most of them first.
+        """Believed crystals that share words with the question, those that contain most of what it asks about first.
 
-        Words are stems without stop words, as full-text search has them; numbers count like any other word.
+        Words are stems without stop words, as full-text search has them; numbers count like any other word. A word
+        weighs the more, the fewer crystals contain it (inverse document frequency, Spärck Jones 1972), so that a
+        question is not about a crystal because both say "how many". Among equals the rank of full-text search decides,
+        for which a word in the title counts most.
         """
         async with self._database.transaction() as connection:
             rows = await connection.execute(_ABOUT, {"question": question.replace("\0", " "), "limit": limit})

@@ -23,6 +23,7 @@ from ghostd.export.audit_rows import Expected
 from ghostd.export.audit_signatures import check_signatures
 from ghostd.export.manifest import CRYSTALS, MANIFEST, CrystalRecord, FileRecord, Manifest, read_manifest
 from ghostd.export.proofs import PROOFS, RECORDS, SEAL, ProofRecord, decode_crystal
+from ghostd.export.variations import VARIATIONS, VariationRecord, misread, read_variations
 
 _NAMED = 20  # problems of one check that are named; more are counted
 
@@ -65,6 +66,7 @@ class _Reading:
     head: SignedHead | None
     expected: Expected
     tree: Frontier = field(default_factory=Frontier)
+    variations: dict[str, list[VariationRecord]] = field(default_factory=dict)
     listed: dict[str, CrystalRecord] = field(default_factory=dict)
     proofs: dict[str, ProofRecord] = field(default_factory=dict)
     lineages: set[str] = field(default_factory=set)
@@ -86,6 +88,7 @@ def audit_dataset(folder: Path, *, trusted: bytes | None = None) -> Audit:
         reading = _Reading(manifest, signatures.head, Expected(manifest))
         _read_listing(folder, reading)
         _read_proofs(folder, reading)
+        _read_variations(folder, reading)
         _read_records(folder, reading)
         files, rows = list(_foreign(folder, manifest)), list[str]()
         for record in manifest.files:
@@ -161,6 +164,13 @@ def _read_proofs(folder: Path, reading: _Reading) -> None:
         reading.proofs[proof.id] = proof
 
 
+def _read_variations(folder: Path, reading: _Reading) -> None:
+    reading.variations, problems = read_variations(folder)
+    reading.content.extend(problems)
+    for foreign in sorted(reading.variations.keys() - reading.listed.keys()):
+        reading.content.append(f"{VARIATIONS}: crystal {foreign[:12]} is not in the dataset.")
+
+
 def _read_records(folder: Path, reading: _Reading) -> None:
     seen: set[str] = set()
     for number, line in _lines(folder / RECORDS):
@@ -186,8 +196,10 @@ def _read_records(folder: Path, reading: _Reading) -> None:
 
 
 def _against_listing(crystal: Crystal, reading: _Reading) -> Iterator[str]:
+    variations = reading.variations.get(crystal.id, [])
+    yield from misread(crystal, variations)
     try:
-        rows_hash = reading.expected.add(crystal)
+        rows_hash = reading.expected.add(crystal, variations)
     except KeyError:
         yield f"has the lineage {crystal.concept.lineage}, which has no split in {MANIFEST}."
         return

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ghostd.export.manifest import FileRecord, Manifest
 from ghostd.export.rows import rows
 from ghostd.export.spool import columns, line_of
 from ghostd.export.text import END_OF_DOCUMENT
+from ghostd.export.variations import VariationRecord
 
 _NAMED = 5  # differences of one file that are named; more are counted
 
@@ -28,12 +29,13 @@ class Expected:
         self._crystals: dict[str, dict[str, tuple[str, str]]] = {split.value: {} for split in Split}
         self._files = {split.value: (hashlib.sha256(), hashlib.sha256()) for split in Split}
 
-    def add(self, crystal: Crystal) -> str:
-        """Render the crystal; the hash of its rows. Raises KeyError when its lineage has no split."""
+    def add(self, crystal: Crystal, variations: Sequence[VariationRecord] = ()) -> str:
+        """Render the crystal with its variations; the hash of the rows. Raises KeyError: its lineage has no split."""
         split = self._splits[crystal.concept.lineage].value
         lines, texts = self._files[split]
         digest = hashlib.sha256()
-        for row in rows(crystal, include_unverified_claims=self._unverified):
+        asked = [one.exercise for one in variations]
+        for row in rows(crystal, asked, include_unverified_claims=self._unverified):
             line = line_of({**columns(row, crystal), "split": split})
             lines.update(line)
             digest.update(line)

@@ -22,6 +22,7 @@ _KINDS = {
     Kind.WRITE_CODE: "write the code from the statement",
     Kind.PREDICT_OUTPUT: "say what a call of the code returns",
     Kind.JUDGE: "say whether a claim is true",
+    Kind.VARIATION: "answer an exercise about numbers that a student chose; the value is what the code returned",
 }
 
 

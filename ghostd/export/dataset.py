@@ -10,7 +10,7 @@ import errno
 import hashlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +31,7 @@ from ghostd.export.proofs import SEAL, Seal
 from ghostd.export.spool import Entry, Spool
 from ghostd.export.staging import Staging
 from ghostd.export.tally import Tally
+from ghostd.export.variations import VariationRecord, VariationsOf, by_crystal
 from ghostd.export.writers import FORMATS, FormatName, Writer
 from ghostd.ports import SignedLog
 
@@ -75,9 +76,12 @@ async def write_dataset(
     request: ExportRequest,
     log: SignedLog | None = None,
     *,
+    variations: VariationsOf | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ExportReport:
     """Write the folder `request.out`; `progress` hears how many crystals have been read.
+
+    `variations` tells the questions that students made of crystals; without it none are written.
 
     `crystals` come by ascending id, as `ports.Store.crystals` gives them; those below the grade or of another domain
     are passed over. `log` vouches for them: without it the dataset is unsigned, and its audit says so.
@@ -93,7 +97,7 @@ async def write_dataset(
         try:
             spool = Spool(staging.folder / "spool.jsonl", include_unverified_claims=request.include_unverified_claims)
             try:
-                findings = await _fill(spool, crystals, request, log, progress)
+                findings = await _fill(spool, crystals, request, log=log, variations=variations, progress=progress)
                 signed = await log.signed_head() if log is not None else None  # after the last crystal was read
                 manifest = await _unhurried(
                     lambda: _write(staging.folder, spool, request, findings, signed, stopping=stopping), stopping
@@ -114,21 +118,25 @@ async def _fill(
     spool: Spool,
     crystals: AsyncIterator[Crystal],
     request: ExportRequest,
+    *,
     log: SignedLog | None,
+    variations: VariationsOf | None,
     progress: Callable[[int], None] | None,
 ) -> Findings | None:
     """Render every crystal that was asked for, without those that repeat a benchmark. Raises ExportError for none."""
     batch: list[Crystal] = []
     screening = await asyncio.to_thread(_screen, request)
 
-    def render(leaves: Mapping[str, int]) -> None:
-        spool.add(batch, leaves)
+    def render(leaves: Mapping[str, int], varied: Mapping[str, Sequence[VariationRecord]]) -> None:
+        spool.add(batch, leaves, varied)
         if screening is not None:
             screening.look(batch)
 
     async def flush() -> None:
-        leaves = await log.leaf_indices([one.id for one in batch]) if log is not None else {}
-        await _unhurried(lambda: render(leaves), threading.Event())
+        ids = [one.id for one in batch]
+        leaves = await log.leaf_indices(ids) if log is not None else {}
+        varied = by_crystal(await variations(ids)) if variations is not None else {}
+        await _unhurried(lambda: render(leaves, varied), threading.Event())
         batch.clear()
         if progress is not None:
             progress(spool.crystals)

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     WRITE_CODE = "write_code"
     PREDICT_OUTPUT = "predict_output"
     JUDGE = "judge"
+    VARIATION = "variation"
 
 
 class Label(StrEnum):
@@ -83,8 +84,13 @@ _JUDGEMENT = {
 _SPACES = re.compile(r"[ \t]{2,}")
 
 
-def rows(crystal: Crystal, *, include_unverified_claims: bool = False) -> Iterator[Row]:
-    """Every row of the crystal in a fixed order. Which paraphrase asks is decided by the hash of the row's id."""
+def rows(
+    crystal: Crystal, variations: Sequence[SolvedExercise] = (), *, include_unverified_claims: bool = False
+) -> Iterator[Row]:
+    """Every row of the crystal in a fixed order, and of the questions that a student made of its own.
+
+    Which paraphrase asks is decided by the hash of the row's id.
+    """
     concept = crystal.concept
     words = {"title": concept.title, "statement": concept.statement, "signature": concept.signature}
     code = fenced(crystal.lesson.code)
@@ -109,6 +115,11 @@ def rows(crystal: Crystal, *, include_unverified_claims: bool = False) -> Iterat
         row_id = f"{crystal.id}/{Kind.JUDGE}/{number}"
         prompt = _ask(row_id, _JUDGE, claim=checked.claim.text, **words)
         yield Row(row_id, Kind.JUDGE, prompt, *_JUDGEMENT[label], label)
+    for number, variation in enumerate(variations):
+        value = display(variation.value)
+        row_id = f"{crystal.id}/{Kind.VARIATION}/{number}"
+        prompt = _ask(row_id, _COMPUTE, question=variation.question, **words)
+        yield Row(row_id, Kind.VARIATION, prompt, value, value)
 
 
 def call(crystal: Crystal, exercise: SolvedExercise) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from ghostd.export.document import document
 from ghostd.export.manifest import CrystalRecord
 from ghostd.export.proofs import encode_crystal
 from ghostd.export.rows import Row, rows
+from ghostd.export.variations import VariationRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Entry:
     lines: list[bytes]  # the same rows as lines of JSONL
     document: str
     record: str  # the whole crystal: its line of records.jsonl
+    variations: list[str]  # its lines of variations.jsonl
     leaf: int  # its index in the ledger; -1 where it has none
     leaf_hash: bytes  # what stands there if the store is what the ledger committed to
     domain: str
@@ -48,8 +50,13 @@ class Spool:
         self._path = path
         self._file = path.open("x", encoding="utf-8")
 
-    def add(self, crystals: Iterable[Crystal], leaves: Mapping[str, int] = MappingProxyType({})) -> None:
-        """Render and keep, with the places of the crystals' leaves in the ledger.
+    def add(
+        self,
+        crystals: Iterable[Crystal],
+        leaves: Mapping[str, int] = MappingProxyType({}),
+        variations: Mapping[str, Sequence[VariationRecord]] = MappingProxyType({}),
+    ) -> None:
+        """Render and keep, with the places of the crystals' leaves in the ledger and with what students made of them.
 
         Raises ExportError unless ids ascend: the order decides the bytes and the root.
         """
@@ -59,13 +66,16 @@ class Spool:
             self._last_id = crystal.id
             self._lineages[crystal.concept.lineage] += 1
             self.crystals += 1
+            ours = variations.get(crystal.id, ())
+            asked = [one.exercise for one in ours]
             rendered = [
                 columns(row, crystal)
-                for row in rows(crystal, include_unverified_claims=self._include_unverified_claims)
+                for row in rows(crystal, asked, include_unverified_claims=self._include_unverified_claims)
             ]
             record = encode_crystal(crystal)
             place = [leaves.get(crystal.id, -1), leaf_hash(crystal_entry(crystal).encode()).hex()]
-            self._file.write(json.dumps([crystal.verification_hash, rendered, document(crystal), record, place]))
+            lines = [one.model_dump_json() for one in ours]
+            self._file.write(json.dumps([crystal.verification_hash, rendered, document(crystal), record, lines, place]))
             self._file.write("\n")
 
     @property
@@ -84,7 +94,7 @@ class Spool:
         self._file.flush()
         with self._path.open(encoding="utf-8") as lines:
             for line in lines:
-                verification_hash, rendered, text, whole, (leaf, hashed) = json.loads(line)
+                verification_hash, rendered, text, whole, varied, (leaf, hashed) = json.loads(line)
                 first = rendered[0]  # every crystal has at least the row that asks for its code
                 if first["crystal"] in self._left_out:
                     continue
@@ -101,7 +111,7 @@ class Spool:
                     rows_hash=hashlib.sha256(b"".join(json_lines)).hexdigest(),
                 )
                 origin = first["domain"], first["teacher"], first["teacher_licence"]
-                yield Entry(record, rendered, json_lines, text, whole, leaf, bytes.fromhex(hashed), *origin)
+                yield Entry(record, rendered, json_lines, text, whole, varied, leaf, bytes.fromhex(hashed), *origin)
 
     def close(self) -> None:
         """Remove the file."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ghostd.core.reverification import KnownRevocations
+from ghostd.core.variation import Answered
 from ghostd.errors import ExportError
 from ghostd.export.config import ExportConfig
 from ghostd.export.dataset import ExportReport, ExportRequest, write_dataset
@@ -35,6 +36,10 @@ class DatasetRecords(Protocol):
         """How many crystals are revoked by now."""
         ...
 
+    async def variations(self, crystal_ids: Sequence[str]) -> Sequence[Answered]:
+        """Questions that students made of these crystals."""
+        ...
+
     async def datasets_dropped(self, paths: Sequence[str]) -> None:
         """Remember that these folders are gone."""
         ...
@@ -58,7 +63,7 @@ class DatasetVersions:
         """Write and record a version, drop all but the newest `keep` from disk. Raises ExportError."""
         aside = self.folder / "next"
         request = replace(self.request(aside), revocations=await self.records.revocations_known())
-        report = await write_dataset(self.store.crystals(self.config.min_grade), request, self.log)
+        report = await self._written(request)
         version = self.folder / f"{report.crystals:08d}-{report.root[:12]}"
         if version.exists():
             shutil.rmtree(aside)
@@ -73,7 +78,7 @@ class DatasetVersions:
         """Write and record the rows that the trainer reads; the dataset's row. Raises ExportError."""
         known = await self.records.revocations_known()
         request = replace(self.request(folder), formats=("jsonl",), revocations=known)
-        report = await write_dataset(self.store.crystals(self.config.min_grade), request, self.log)
+        report = await self._written(request)
         return await record(self.records, report, report.path)
 
     async def forget(self, folders: Sequence[str]) -> None:
@@ -92,6 +97,10 @@ class DatasetVersions:
             licence=config.licence,
             decontaminate=config.decontaminate,
         )
+
+    async def _written(self, request: ExportRequest) -> ExportReport:
+        crystals = self.store.crystals(self.config.min_grade)
+        return await write_dataset(crystals, request, self.log, variations=self.records.variations)
 
     def _drop_old(self, keep: int) -> list[Path]:
         # by age, not by name: after a revocation the newest version may hold fewer crystals than those before it

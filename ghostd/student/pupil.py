@@ -1,15 +1,18 @@
 """Implements student_ports.Pupil: a student taught a handful of conversations in a folder of its own, then served."""
 
 import json
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ghostd.core.training import TrainingPlan
 from ghostd.errors import TrainingFailed
 from ghostd.student.client import ServedStudent, served
 from ghostd.student.trainer import ChildTrainer
 from ghostd.student.workshop import Workshop, keep_plan
+
+_MARKS = 4  # ids of a conversation that are no bytes: where it begins and ends, and who speaks
 
 
 @dataclass(slots=True)
@@ -18,7 +21,8 @@ class ChildPupil:
 
     workshop: Workshop
     trainer: ChildTrainer
-    plan: TrainingPlan
+    plan: TrainingPlan  # of the first, whose lessons are few
+    passes: float = 1.0  # over all lessons, at least
     taught_before: int = 0
 
     @asynccontextmanager
@@ -29,10 +33,15 @@ class ChildPupil:
             bench.dataset.mkdir(exist_ok=True)
             lines = [_line(question, answer) for question, answer in lessons]
             (bench.dataset / "lessons.jsonl").write_text("".join(lines), encoding="utf-8")
-            if not await self.trainer.train(bench, keep_plan(bench.folder, self.plan)):
+            if not await self.trainer.train(bench, keep_plan(bench.folder, self._plan(lessons))):
                 raise TrainingFailed("The training was interrupted; begin anew.")
             async with served(bench.folder, self.trainer.threads) as student:
                 yield student
+
+    def _plan(self, lessons: Sequence[tuple[str, str]]) -> TrainingPlan:
+        ids = sum(len(question.encode()) + len(answer.encode()) + _MARKS for question, answer in lessons)
+        steps = math.ceil(self.passes * ids / (self.plan.batch * self.plan.context))
+        return replace(self.plan, steps=max(self.plan.steps, steps))
 
 
 def _line(question: str, answer: str) -> str:

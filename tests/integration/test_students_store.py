@@ -84,6 +84,16 @@ async def test_what_is_near_a_question_shares_most_of_its_words(store: PostgresS
     far = await store.about("Who won the football match yesterday evening?", 5)
     assert all(one.coverage < 0.5 for one in far)
     assert await store.about("the of and", 5) == []
+    (common,) = {one.coverage for one in await store.about("Return football", 20)}
+    assert common < 0.5, "a word that every crystal has says little, one that none has says much"
     assert await store.about("'; DROP TABLE crystals; -- \0 | & !", 5) == await store.about("drop table crystals", 5)
     await store.revoke(nearest.crystal_id, "wrong")
     assert nearest.crystal_id not in {one.crystal_id for one in await store.about("Caesar shift", 5)}
+
+
+async def test_the_crystal_of_that_very_name_comes_before_its_siblings(store: PostgresStore) -> None:
+    await populate(store, range(40))
+    for number in range(0, 40, 3):
+        concept = crystal(number).concept
+        (first, *_) = await store.about(f"What is {concept.title}?", 5)
+        assert first.title == concept.title

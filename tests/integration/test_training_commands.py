@@ -82,7 +82,7 @@ def test_the_daemon_trains_through_kill_9_and_leaves_off_at_once_when_told_to_st
 
     ghostd.start()
     ghostd.wait_until(lambda: steps() > 0, 120, "a step of the training")
-    assert "training: a transformer of 1M parameters after every 60 new crystals" in ghostd.tail(100_000)
+    assert "training: a ghost of 1M parameters after every 60 new crystals" in ghostd.tail(100_000)
     trainers = set(trainers_in(folder))
     ghostd.kill()
     for _ in range(200):

@@ -6,7 +6,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +15,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from trainer import recipes
 from trainer.bytes import BYTES
 from trainer.config import ModelConfig
 from trainer.decode.choose import CLOSE
 from trainer.decode.compiled import CompiledDecoder
-from trainer.decode.decoder import Decoder
+from trainer.decode.decoder import Decoder, IdArray, Logits
 from trainer.decode.draft import Drafter, HeadsDrafter, LookupDrafter
 from trainer.decode.eager import EagerDecoder
 from trainer.decode.state_file import load_state, save_state
@@ -29,10 +31,8 @@ from trainer.sampling import Sampler, Sampling, log_probabilities
 from trainer.shape import shape_of
 
 _CONTEXT: Final = 256
-_MODELS: Final = {  # of about 11.7 million parameters
-    "mamba": ModelConfig(recipe="mamba", width=384, layers=12, mlp_width=0),
-    "transformer": ModelConfig(recipe="transformer", width=384, layers=6),
-}
+_WIDTH: Final = 384  # with the layers, about 12 million parameters in every recipe
+_LAYERS: Final = 7
 _GATE_IDS: Final = 200
 _SCORED: Final = 4096  # ids on which the loss by int8 weights is measured
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -48,16 +48,29 @@ def drawn(config: ModelConfig) -> LanguageModel:
     return model
 
 
-def difference(decoder: Decoder, model: LanguageModel) -> float:
-    """The largest difference of a logit from `model.step` over ids that are read one by one."""
-    ids = np.random.default_rng(0).integers(0, model.shape.vocabulary, _GATE_IDS)
-    state, memory, worst = model.initial_state(1), decoder.begin(), 0.0
-    for each in ids:
-        with torch.inference_mode():
-            expected, state = model.step(torch.tensor([each]), state)
-        found = decoder.read(memory, np.array([each]))
-        worst = max(worst, float(np.abs(found - expected.numpy()).max()))
-    return worst
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the model's own step says over ids that are read one by one."""
+
+    ids: IdArray
+    logits: Logits
+
+    @staticmethod
+    @torch.inference_mode()
+    def of(model: LanguageModel) -> "Truth":
+        """Over ids that are drawn."""
+        ids = np.random.default_rng(0).integers(0, model.shape.vocabulary, _GATE_IDS)
+        state, rows = model.initial_state(1), []
+        for each in ids:
+            logits, state = model.step(torch.tensor([each]), state)
+            rows.append(logits[0].numpy())
+        return Truth(ids, np.stack(rows))
+
+    def difference(self, decoder: Decoder) -> float:
+        """The largest of a logit."""
+        memory = decoder.begin()
+        found = np.concatenate([decoder.read(memory, self.ids[at : at + 1]) for at in range(len(self.ids))])
+        return float(np.abs(found - self.logits).max())
 
 
 def bits_per_byte(decoder: Decoder, text: bytes) -> float:
@@ -115,21 +128,24 @@ def decoders_of(model: LanguageModel) -> dict[str, Decoder]:
     }
 
 
-def main(run: Path | None, *, count: int, long: int) -> int:
+def main(run: Path | None, names: Sequence[str], text_path: Path | None, *, count: int, long: int) -> int:
     """Prints a table and a line of JSON; returns 1 where a decoder fails the gate.
 
     Args:
-        run: a trained run to decode with; None: drawn models of 11.7 million parameters.
+        run: a trained run to decode with; None: drawn models.
+        names: recipes of the drawn models; none for all.
+        text_path: what prompts and losses are taken from; None for a module of the standard library.
         count: bytes that each decoder writes.
         long: bytes over which memory is watched; 0 leaves it out.
 
     """
-    models = {run.name: load_model(run)[0]} if run else {name: drawn(config) for name, config in _MODELS.items()}
-    text = Path(statistics.__file__).read_bytes()
+    text = (text_path or Path(statistics.__file__)).read_bytes()
     rows = []
-    for name, model in models.items():
+    for name in [run.name] if run else names or recipes.names():
+        model = load_model(run)[0] if run else drawn(ModelConfig(recipe=name, width=_WIDTH, layers=_LAYERS))
+        truth = Truth.of(model)
         for kind, decoder in decoders_of(model).items():
-            for row in _measured(kind, decoder, model, text, count=count, long=long):
+            for row in _measured(kind, decoder, truth, text, count=count, long=long):
                 rows.append({"model": name, "decoder": decoder.description, **row})
                 sys.stdout.write(_line(rows[-1]) + "\n")
                 sys.stdout.flush()
@@ -139,10 +155,10 @@ def main(run: Path | None, *, count: int, long: int) -> int:
 
 
 def _measured(
-    kind: str, decoder: Decoder, model: LanguageModel, text: bytes, *, count: int, long: int
+    kind: str, decoder: Decoder, truth: Truth, text: bytes, *, count: int, long: int
 ) -> Iterator[dict[str, Any]]:
     """A row for each drafter; one without a speed where the gate is not passed."""
-    apart = difference(decoder, model)
+    apart = truth.difference(decoder)
     row: dict[str, Any] = {"draft": "-", "difference": float(f"{apart:.1e}")}
     row["bits_per_byte"] = round(bits_per_byte(decoder, text), 4)
     if kind != "C int8" and apart > CLOSE:  # int8 weights are another model: their loss is what counts

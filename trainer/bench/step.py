@@ -1,11 +1,13 @@
 """Times the training step of every recipe side by side: data, forward, backward, clipping, optimizer, nothing left out.
 
-Beside the clock stands the processor time of all threads, which a busy machine spoils less. The gate: the first steps
-of two runs from one seed have the same losses bit by bit, every loss and gradient norm is finite, and the loss falls.
-The models take turns, so that a busy moment meets all of them; the figure is the least of the turns. Prints a table and
-one line of JSON; a model that fails the gate is not timed.
+Each precision has a row of its own, for `auto` measures which of them a run takes. Beside the clock stands the
+processor time of all threads, which a busy machine spoils less. The gate: the first steps of two runs from one seed
+have the same losses bit by bit, every loss and gradient norm is finite, and the loss falls. The models take turns, so
+that a busy moment meets all of them; the figure is the least of the turns. Prints a table and one line of JSON; a model
+that fails the gate is not timed.
 """
 
+import itertools
 import json
 import math
 import os
@@ -15,15 +17,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from trainer import recipes
+from trainer.allocation import keep_freed_memory
 from trainer.audience import Audience
-from trainer.config import DataConfig, ModelConfig, RunConfig, Size, TrainingConfig
+from trainer.config import DataConfig, ModelConfig, Precision, RunConfig, Size, TrainingConfig
 from trainer.metrics import MutedJournals
 from trainer.ops import loader
 from trainer.processes import Processes
@@ -40,6 +43,7 @@ class Subject:
     """A model that passed the gate, and its times."""
 
     recipe: str
+    precision: Precision
     training: Training
     parameters: int
     least: float = math.inf  # seconds of a step
@@ -80,6 +84,7 @@ def run_of(recipe: str, size: Size, rows: int, context: int, folder: Path) -> Ru
 def first_steps(run: RunConfig) -> tuple[Training, list[Update]]:
     """The run after its first steps, and what these did."""
     training = prepare(run, Processes())
+    training.progress = replace(training.progress, precision=run.training.precision)
     audience = Audience(training, MutedJournals(), print)
     return training, [take_step(training, audience) for _ in range(_GATE_STEPS)]
 
@@ -106,27 +111,38 @@ def denormals(recipe: str, size: Size) -> dict[str, float]:
     return found
 
 
-def main(chosen: Sequence[str], *, size: Size, turns: int, steps: int, provoked: Sequence[str]) -> int:
+def main(
+    chosen: Sequence[str],
+    *,
+    size: Size,
+    turns: int,
+    steps: int,
+    provoked: Sequence[str],
+    precisions: Sequence[Precision] = ("float32",),
+) -> int:
     """Prints the table; returns 1 where a model fails the gate."""
+    keep_freed_memory()
     torch.set_flush_denormal(loader.flushes_denormals())
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = corpus(Path(temporary) / "corpus")
         for batch, context in SIZES:
             subjects = []
-            for recipe in chosen or recipes.names():
+            for recipe, precision in itertools.product(chosen or recipes.names(), precisions):
                 run = run_of(recipe, size, batch, context, folder)
+                run = replace(run, training=replace(run.training, precision=precision))
                 training, updates = first_steps(run)
                 why = failure(updates, first_steps(run)[1])
                 parameters = sum(weight.numel() for weight in training.model.parameters())
-                subjects.append(Subject(recipe, training, parameters))
+                subjects.append(Subject(recipe, precision, training, parameters))
                 if why:
-                    rows.append({"model": recipe, "rows": batch, "context": context, "failure": why})
+                    shape = {"rows": batch, "context": context}
+                    rows.append({"model": recipe, "precision": precision, **shape, "failure": why})
                     subjects.pop()
             for _ in range(turns):
                 for subject in subjects:
                     subject.turn(steps)
-            rows += [_row(subject, batch, context, _reference(subjects)) for subject in subjects]
+            rows += [_row(subject, batch, context, _reference(subjects, subject.precision)) for subject in subjects]
     for row in rows:
         sys.stdout.write(_line(row) + "\n")
     for recipe in provoked:
@@ -138,14 +154,16 @@ def main(chosen: Sequence[str], *, size: Size, turns: int, steps: int, provoked:
     return int(any("failure" in row for row in rows))
 
 
-def _reference(subjects: Sequence[Subject]) -> float:
-    """Seconds of the transformer's step; NaN where it was not asked for."""
-    return next((subject.least for subject in subjects if subject.recipe == "transformer"), math.nan)
+def _reference(subjects: Sequence[Subject], precision: Precision) -> float:
+    """Seconds of the transformer's step in the same precision; NaN where it was not asked for."""
+    found = (each.least for each in subjects if (each.recipe, each.precision) == ("transformer", precision))
+    return next(found, math.nan)
 
 
 def _row(subject: Subject, batch: int, context: int, reference: float) -> dict[str, Any]:
     return {
         "model": subject.recipe,
+        "precision": subject.precision,
         "parameters": subject.parameters,
         "rows": batch,
         "context": context,
@@ -158,7 +176,7 @@ def _row(subject: Subject, batch: int, context: int, reference: float) -> dict[s
 
 
 def _line(row: dict[str, Any]) -> str:
-    size = f"{row['model']:<14} B{row['rows']} T{row['context']:<4}"
+    size = f"{row['model']:<14} {row['precision']:<9} B{row['rows']} T{row['context']:<4}"
     if "failure" in row:
         return f"{size} failed the gate: {row['failure']}"
     times = f"{row['milliseconds']:>8.1f} ms ({row['processor']:.1f} CPU), optimizer {row['optimizer']:>5.1f} CPU"

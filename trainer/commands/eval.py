@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from trainer.evaluation.candidate import Candidate
     from trainer.evaluation.questions import Question
+    from trainer.evaluation.telling import Telling
 
 
 def add(commands: Any) -> None:
@@ -28,6 +30,13 @@ def add(commands: Any) -> None:
     parser.add_argument("--system", metavar="TEXT", help="said to endpoints before each question; '' for nothing")
     parser.add_argument("--parallel", type=int, default=1, help="questions an endpoint is asked at once (default 1)")
     parser.add_argument("--baselines", action="store_true", help="also an n-gram model and each run's untrained model")
+    parser.add_argument(
+        "--tell",
+        type=int,
+        default=0,
+        metavar="N",
+        help="tell each run's fact memory N withheld answers, and ask it with its memory on and off (ghost_memory)",
+    )
     decoders = ["float32", "int8", "eager"]
     parser.add_argument(
         "--decoder", choices=decoders, default="float32", help="how own models decode (default float32)"
@@ -53,10 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
     key = os.environ.get(arguments.key, "")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(headers=headers, timeout=300) as client:
-        candidates = [*_own(arguments, questions), *_endpoints(arguments, client)]
+        own, telling = _own(arguments, questions)
+        candidates = [*own, *_endpoints(arguments, client)]
         if not candidates:
             raise ConfigError("There is nobody to ask; name a run, or an --endpoint with its --model.")
-        sys.stdout.write(evaluate(plan, candidates, _say))
+        sys.stdout.write(evaluate(replace(plan, telling=telling), candidates, _say))
     return 0
 
 
@@ -64,24 +74,36 @@ def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def _own(arguments: argparse.Namespace, questions: "list[Question]") -> "list[Candidate]":
+def _own(arguments: argparse.Namespace, questions: "list[Question]") -> "tuple[list[Candidate], Telling | None]":
+    """Runs and baselines; what runs with a memory were told."""
     from trainer import manifest
     from trainer.evaluation import student
-    from trainer.evaluation.evaluate import lessons
+    from trainer.evaluation.evaluate import lessons, some
     from trainer.evaluation.ngram import Ngram
     from trainer.evaluation.questions import Suite
+    from trainer.evaluation.telling import worth_telling
 
     root = manifest.check_files(arguments.dataset)
     candidates: list[Candidate] = []
+    telling: Telling | None = None
+    answers = worth_telling(some(questions, arguments.limit), arguments.tell)
+    if arguments.tell and (len(arguments.runs) != 1 or not answers):
+        raise ConfigError("--tell needs one run, and a dataset that withholds exercises from its lessons.")
     for run_folder in arguments.runs:
-        trained = student.trained(run_folder, root, arguments.decoder)
-        candidates += [trained, student.untrained(trained)] if arguments.baselines else [trained]
+        if arguments.tell:
+            trained, remembering, telling = student.remembering(run_folder, root, arguments.decoder, answers)
+            candidates += [trained, remembering]
+        else:
+            trained = student.trained(run_folder, root, arguments.decoder)
+            candidates.append(trained)
+        if arguments.baselines:
+            candidates.append(student.untrained(trained))
     if arguments.baselines:
         seen = frozenset({Suite.SEEN})
         counting = Ngram(studied=seen)
         counting.learn(lessons(questions, seen))
         candidates.append(counting)
-    return candidates
+    return candidates, telling
 
 
 def _endpoints(arguments: argparse.Namespace, client: "httpx.Client") -> "list[Candidate]":

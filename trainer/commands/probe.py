@@ -27,10 +27,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--length", type=int, help="ids of a training row")
     parser.add_argument("--test-lengths", metavar="N,N", help="ids of the test rows")
     parser.add_argument("--test-rows", type=int)
+    parser.add_argument("--past", type=int, help="ids of the longest row whose end is learnt from; 0 for none")
     parser.add_argument("--enough", type=float, help="share of right answers that ends a training; above 1: none does")
     parser.add_argument("--optimizer", choices=["adamw", "muon"])
     parser.add_argument("--learning-rate", type=float, help="AdamW's peak")
     parser.add_argument("--seeds", type=int, default=1, help="trainings (default 1)")
+    parser.add_argument("--first-seed", type=int, default=0, help="of the trainings (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a file")
 
 
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     lines, enough = [], True
     for name, task in variants(arguments.task).items():
         learning = recipe(task, arguments)
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             model, learnt = learn(task, learning, seed, _say)
             lines.append(Line(name, model.shape.mixers, learnt))
             enough &= learnt.reached >= min(1.0, learning.enough)
@@ -78,6 +80,7 @@ def recipe(task: "Task", arguments: argparse.Namespace) -> "Learning":
         enough=arguments.enough,
         batch=arguments.batch,
         length=arguments.length,
+        past=arguments.past,
         test_lengths=lengths,
         test_rows=arguments.test_rows,
     )

@@ -8,14 +8,14 @@ import numpy as np
 from trainer.decode.compiled import CompiledDecoder, Weights
 from trainer.decode.decoder import Decoder
 from trainer.decode.eager import EagerDecoder
-from trainer.decode.plan import NotPlanned
+from trainer.decode.program import NotPlanned
 from trainer.model import LanguageModel
 from trainer.ops import build
 
 Choice = Literal["auto", "float32", "int8", "eager"]
 
 CLOSE: Final = 1e-3  # logits of fp32 that may lie between the two, of logits that are seldom above 15
-_PROBED: Final = 24  # ids
+_PROBED: Final = 12  # ids that are read one by one, after others together
 
 _log = logging.getLogger(__name__)
 
@@ -25,13 +25,14 @@ def decoder_for(model: LanguageModel, choice: Choice = "auto", threads: int | No
 
     Args:
         model: on the processor for compiled ones.
-        choice: "auto" is int8 weights; what cannot be compiled is decoded eagerly, which a warning tells.
+        choice: "auto" is int8 weights; what cannot be compiled is decoded eagerly, which a warning tells. Facts that
+            were written into a model are found by what its fp32 weights know, so it keeps these.
         threads: of a compiled decoder; None for torch's number.
 
     """
     if choice == "eager":
         return EagerDecoder(model)
-    weights: Weights = "float32" if choice == "float32" else "int8"
+    weights: Weights = "float32" if choice == "float32" or model.recall is not None else "int8"
     try:
         if model.head.weight.device.type != "cpu":
             raise NotPlanned("it is on a device of its own")  # noqa: TRY301  # one place says why
@@ -45,9 +46,13 @@ def decoder_for(model: LanguageModel, choice: Choice = "auto", threads: int | No
 
 def _difference(model: LanguageModel) -> float:
     """How far the compiled form's logits lie from the model's over a few ids: a layer may have changed."""
-    ids = np.random.default_rng(0).integers(0, model.shape.vocabulary, _PROBED)
-    compiled, eager = CompiledDecoder(model), EagerDecoder(model)
-    first, second = compiled.begin(), eager.begin()
-    return max(
-        float(np.abs(compiled.read(first, each) - eager.read(second, each)).max()) for each in ids.reshape(-1, 1)
-    )
+    count = 2 * model.shape.stride + _PROBED  # enough for landmarks to be seen
+    ids = np.random.default_rng(0).integers(0, model.shape.vocabulary, count + _PROBED)
+    parts = np.split(ids, range(count, count + _PROBED))
+    recall, model.recall = model.recall, None  # a recall would be counted, and is not compiled
+    try:
+        compiled, eager = CompiledDecoder(model), EagerDecoder(model)
+        first, second = compiled.begin(), eager.begin()
+        return max(float(np.abs(compiled.read(first, part) - eager.read(second, part)).max()) for part in parts)
+    finally:
+        model.recall = recall

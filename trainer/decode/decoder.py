@@ -1,6 +1,7 @@
 """What every decoder offers: ids are read after a state, and logits say what follows; it computes nothing itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,10 @@ class Memory(ABC):
     @abstractmethod
     def fork(self) -> "Memory":
         """Another of the same, which its own reader changes."""
+
+    @abstractmethod
+    def back(self, ids: int) -> Callable[[], None]:
+        """A call that makes it what it is now, once at most `ids` more were read; it costs less than a fork."""
 
     @property
     @abstractmethod

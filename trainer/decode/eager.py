@@ -1,5 +1,6 @@
 """Decoding by the model's own torch code: every mixer, every device, a few hundred bytes a second."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,16 @@ class EagerMemory(Memory):
     def fork(self) -> "EagerMemory":
         """A second name."""
         return EagerMemory(self.state, self.position)
+
+    def back(self, ids: int) -> Callable[[], None]:
+        """See Memory."""
+        del ids
+        state, position = self.state, self.position
+
+        def restore() -> None:
+            self.state, self.position = state, position
+
+        return restore
 
     @property
     def size(self) -> int:

@@ -7,18 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from trainer.decode.program import Epilogue, Kind, Program, padded
+from trainer.decode.feed_forward import lay_out_mlp
+from trainer.decode.front import Slots, lay_out_mean, lay_out_tokenizer
+from trainer.decode.program import Common, Epilogue, Kind, NotPlanned, Program, padded
+from trainer.decode.region import FRONT
 from trainer.layers.block import Block
-from trainer.layers.feed_forward import FeedForward, SquaredReluMlp, SwigluMlp
 from trainer.layers.positions import rates
 from trainer.model import LanguageModel
 
 _MIXERS: Final = "trainer.decode.mixers"
 _BASE: Final = 10_000.0
-
-
-class NotPlanned(Exception):
-    """The model has a part that no instruction computes; it is decoded eagerly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +26,11 @@ class Plan:
     program: Program
     logits: int  # place in the scratch
     ahead: int  # place in the scratch
+    contexts: int | None  # place in the scratch of a document's mean, and behind it of what is known; None without
 
 
 def plan_of(model: LanguageModel, *, small: bool) -> Plan:
-    """The program that computes what the model computes.
+    """The program that computes what the model computes, before facts that were written into it are recalled.
 
     Args:
         model: in fp32.
@@ -42,18 +41,23 @@ def plan_of(model: LanguageModel, *, small: bool) -> Plan:
 
     """
     shape, program = model.shape, Program(small)
-    if shape.norm != "rms" or model.recall is not None:
-        raise NotPlanned("its norm, or the facts that were written into it, have no layout")
+    if shape.norm != "rms":
+        raise NotPlanned("its norm has no layout")
     width = shape.width
     stream, logits = program.row(width), program.row(shape.vocabulary)
-    ahead, angles = program.row(shape.ahead * shape.vocabulary), program.row(shape.head_width)
+    ahead = program.row(shape.ahead * shape.vocabulary)
     table = program.array(model.embedding.weight)
     table = table / np.sqrt((table**2).mean(axis=1, keepdims=True) + np.finfo(np.float32).eps)
-    program.emit(Kind.EMBED, out=stream, wait=False, sizes=(padded(width),), tables=(program.vector(table),))
-    turns = rates(shape.head_width // 2, _BASE, model.head.weight.device).cpu().numpy()
-    program.emit(Kind.ANGLES, out=angles, wait=True, sizes=(len(turns),), weights=program.address(turns))
-    for name, block in zip(shape.mixers, model.layers(), strict=True):
-        _lay_out(name, block, program, stream, angles)
+    program.emit(Kind.EMBED, out=stream, wait=True, sizes=(padded(width),), tables=(program.vector(table),))
+    common = _turned(model, program, stream)
+    slots = None if model.memory is None else Slots.of(model.memory, program, table)
+    for layer, (name, block) in enumerate(zip(shape.mixers, model.layers(), strict=True)):
+        program.owner = layer
+        _lay_out(name, block, program, common)
+        if slots is not None:
+            slots.lay_out(program, stream, layer)
+    program.owner = FRONT
+    contexts = None if model.mean is None else lay_out_mean(program, stream, width)
     cap = (program.vector(np.array([shape.logit_cap], np.float32)),)
     epilogue = Epilogue.CAP if shape.logit_cap else Epilogue.STORE
     program.multiply(model.head.weight, stream, logits, epilogue=epilogue, normed=width, exact=True, tables=cap)
@@ -62,28 +66,29 @@ def plan_of(model: LanguageModel, *, small: bool) -> Plan:
     left = [name for name, parameter in model.named_parameters() if id(parameter) not in program.taken]
     if left:
         raise NotPlanned(f"no instruction reads {left[0]}")
-    return Plan(program, logits, ahead)
+    return Plan(program, logits, ahead, contexts)
 
 
-def _lay_out(name: str, block: Block, program: Program, stream: int, angles: int) -> None:
+def _turned(model: LanguageModel, program: Program, stream: int) -> Common:
+    """Instructions for the angles that layers need, and for the tokenizer, which counts words."""
+    shape, device = model.shape, model.head.weight.device
+    angles, word_angles = program.row(shape.head_width), program.row(shape.head_width)
+    pairs = shape.head_width // 2
+    halves = tuple(rates(count, _BASE, device).cpu().numpy() for count in (pairs - pairs // 2, pairs // 2))
+    wanted = {"attention": (angles, rates(pairs, _BASE, device).cpu().numpy())}
+    if model.tokenizer is not None:
+        lay_out_tokenizer(model.tokenizer, program, stream, word_angles, halves)
+    else:  # every byte is a word
+        wanted["sparse_attention"] = (word_angles, np.concatenate(halves))
+    for mixer, (place, turns) in wanted.items():
+        if mixer in shape.mixers:
+            program.emit(Kind.ANGLES, out=place, wait=True, sizes=(len(turns),), weights=program.address(turns))
+    return Common(stream, angles, word_angles)
+
+
+def _lay_out(name: str, block: Block, program: Program, common: Common) -> None:
     if importlib.util.find_spec(f"{_MIXERS}.{name}") is None:
         raise NotPlanned(f"{name} has no layout")
-    region = importlib.import_module(f"{_MIXERS}.{name}").lay_out(block.mixer, program, stream, angles)
-    if region is None:
-        raise NotPlanned(f"{name} is too large for its layout")
-    program.regions.append(region)
+    importlib.import_module(f"{_MIXERS}.{name}").lay_out(block.mixer, program, common)
     if block.mlp is not None:
-        _lay_out_mlp(block.mlp, program, stream)
-
-
-def _lay_out_mlp(mlp: FeedForward, program: Program, stream: int) -> None:
-    width, inner = mlp.up.in_features, program.row(mlp.up.out_features)
-    match mlp:
-        case SquaredReluMlp():
-            program.multiply(mlp.up.weight, stream, inner, epilogue=Epilogue.SQUARED_RELU, normed=width)
-        case SwigluMlp():
-            program.multiply(mlp.gate.weight, stream, inner, epilogue=Epilogue.SILU, normed=width)
-            program.multiply(mlp.up.weight, stream, inner, epilogue=Epilogue.TIMES, normed=width)
-        case _:
-            raise NotPlanned(f"{type(mlp).__name__} has no layout")
-    program.multiply(mlp.down.weight, inner, stream, epilogue=Epilogue.ADD)
+        lay_out_mlp(block.mlp, program, common.stream)

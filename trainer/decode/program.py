@@ -1,7 +1,6 @@
 """Instructions for ops/decode/native.c, their weights packed and their places assigned; it knows no model."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
@@ -9,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.layers.mixer import LayerState
-
-Floats = NDArray[np.float32]
+from trainer.decode.region import FRONT, Floats, Region
 
 PANEL: Final = 16  # floats; native.c's PANEL
+WIDEST_HEAD: Final = 256  # native.c's
 _LARGEST_INT8: Final = 127
 _LINE: Final = 64  # bytes of a cache line
 
@@ -23,39 +21,69 @@ class Kind(IntEnum):
 
     EMBED = 0
     ANGLES = 1
-    MULTIPLY = 2
-    ATTEND = 3
+    WORDS = 2
+    NORMALIZE = 3
+    MULTIPLY = 4
+    ATTEND = 5
+    ATTEND_SPARSELY = 6
+    SHIFT = 7
+    WKV6 = 8
+    WKV7 = 9
+    SSD = 10
+    ADD_NORMALIZED = 11
+    WEIGH_SLOTS = 12
+    AVERAGE = 13
 
 
 class Epilogue(IntEnum):
-    """What the results of a product go through; native.c's `enum epilogue`."""
+    """What the results of a product go through; product.h's `enum epilogue`."""
 
     STORE = 0
     ADD = 1
     TIMES = 2
     SILU = 3
-    SQUARED_RELU = 4
-    CAP = 5
-    CONVOLVE = 6
-    SCAN = 7
+    SIGMOID = 4
+    TANH = 5
+    SOFTPLUS = 6
+    SQUARED_RELU = 7
+    CAP = 8
+    CONVOLVE = 9
+    SCAN = 10
+    ADD_SCALED = 11
+    ADD_GATED = 12
+    SHARED = 13
+    TOWARDS = 14
 
 
 INSTRUCTION: Final = np.dtype(
-    [(name, np.int64) for name in ("kind", "epilogue", "wait", "in", "out", "panels", "columns", "normed", "state")]
-    + [("sizes", np.int64, 6), ("weights", np.uint64), ("scales", np.uint64), ("bias", np.uint64)]
+    [(name, np.int64) for name in ("kind", "epilogue", "wait", "in", "out", "units", "columns", "normed", "state")]
+    + [("sizes", np.int64, 8), ("weights", np.uint64), ("scales", np.uint64), ("bias", np.uint64)]
     + [("tables", np.uint64, 2)]
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """A layer's part of the flat state, and how it becomes the layer's named tensors and comes back."""
+class Packed:
+    """A matrix as native.c reads it; its values are kept by the program."""
 
-    offset: int  # floats
-    size: int  # floats
-    used: Callable[[int], int]  # position -> floats from the offset on that say anything
-    unpack: Callable[[Floats, int], LayerState]  # (the region, position) -> tensors of a batch of one
-    pack: Callable[[Floats, LayerState, int], None]  # fills the region
+    units: int  # panels
+    columns: int  # padded
+    weights: int  # address
+    scales: int  # address; 0 for fp32
+
+
+class NotPlanned(Exception):
+    """The model has a part that no instruction computes; it is decoded eagerly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Places of the rows that several layers know."""
+
+    stream: int  # the residual stream
+    angles: int  # cosines, then sines, of the position
+    word_angles: int  # the same, half of them of the position in soft words
+    first: dict[str, int] = field(default_factory=dict)  # what a kind's first layer leaves for those above it
 
 
 @dataclass(slots=True)
@@ -65,6 +93,7 @@ class Program:
     small: bool  # weights of products as int8 with one scale for each row
     instructions: list[dict[str, object]] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
+    owner: int = FRONT  # of the regions that are kept next
     taken: set[int] = field(default_factory=set)  # ids of the parameters that some instruction uses
     stride: int = 0  # floats of the scratch of one position
     state_size: int = 0  # floats
@@ -81,13 +110,17 @@ class Program:
         self.state_size += padded(size)
         return self.state_size - padded(size)
 
+    def keep(self, *regions: Region) -> None:
+        """Parts of the state of what is being laid out."""
+        self.regions += [replace(region, owner=self.owner) for region in regions]
+
     def emit(self, kind: Kind, **fields: object) -> None:
         """One more instruction; fields that are left out are 0."""
         self.instructions.append({"kind": kind, **fields})
 
     def multiply(
         self,
-        matrix: Tensor,
+        matrix: Tensor | Packed,
         before: int,
         after: int,
         *,
@@ -101,7 +134,7 @@ class Program:
         """The product of a matrix (rows, columns) with the row at `before`, through the epilogue to `after`.
 
         Args:
-            matrix: fp32; it is copied.
+            matrix: fp32, which is copied, or one that was packed before.
             before: a place in the scratch.
             after: another one.
             epilogue: see native.c.
@@ -112,29 +145,39 @@ class Program:
             **fields: see native.c.
 
         """
-        values, scales = self.array(matrix), 0
-        packed: NDArray[np.generic] = panels(values)
-        if self.small and not exact:
-            whole, of_rows = quantized(values)
-            packed, scales = panels(whole), self.vector(of_rows)
-        self.weight_bytes += packed.nbytes
+        packed = matrix if isinstance(matrix, Packed) else self.packed(matrix, exact=exact)
+        self.weight_bytes += packed.units * packed.columns * PANEL * (1 if packed.scales else 4)
         self.emit(
             Kind.MULTIPLY,
             **{"in": before, "out": after},
             epilogue=epilogue,
-            panels=packed.shape[0],
-            columns=packed.shape[1],
+            units=packed.units,
+            columns=packed.columns,
             normed=normed,
             wait=wait,
-            weights=self.address(packed),
-            scales=scales,
+            weights=packed.weights,
+            scales=packed.scales,
             bias=0 if bias is None else self.vector(self.array(bias)),
             **fields,
         )
 
+    def packed(self, matrix: Tensor, *, exact: bool = False) -> Packed:
+        """A matrix (rows, columns) for several products; `exact` as for `multiply`."""
+        values = self.array(matrix)
+        if exact or not self.small:
+            room, scales = panels(values), 0
+        else:
+            whole, of_rows = quantized(values)
+            room, scales = panels(whole), self.vector(of_rows)
+        return Packed(room.shape[0], room.shape[1], self.address(room), scales)
+
+    def take(self, parameter: Tensor) -> None:
+        """Counts a parameter as taken, of which only something made of it is packed."""
+        self.taken.add(id(parameter))
+
     def array(self, parameter: Tensor) -> Floats:
         """A parameter's values in fp32; it counts as taken."""
-        self.taken.add(id(parameter))
+        self.take(parameter)
         values: Floats = parameter.detach().float().cpu().numpy()
         return values
 

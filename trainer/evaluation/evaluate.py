@@ -16,6 +16,7 @@ from trainer.evaluation.execution import Execute
 from trainer.evaluation.journal import Journal
 from trainer.evaluation.questions import Question, Suite, read_questions
 from trainer.evaluation.summary import summary
+from trainer.evaluation.telling import Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Plan:
     limit: int = 0  # questions of each suite; 0 asks all
     samples: int = 1
     execute: Execute | None = None
+    telling: Telling | None = None  # what candidates with a memory were told
 
 
 def evaluate(plan: Plan, candidates: Sequence[Candidate], say: Callable[[str], None]) -> str:
@@ -40,6 +42,7 @@ def evaluate(plan: Plan, candidates: Sequence[Candidate], say: Callable[[str], N
     known = read_questions(plan.dataset)
     asked = [question for question in known if plan.execute is not None or not question.tests]
     questions = some(asked, plan.limit)
+    told = None if plan.telling is None else _told(plan.telling)
     found: list[dict[str, Any]] = []
     try:
         for number, candidate in enumerate(candidates):
@@ -51,9 +54,10 @@ def evaluate(plan: Plan, candidates: Sequence[Candidate], say: Callable[[str], N
                 )
             finally:
                 journal.close()
-            found.append(summary(candidate, graded))
-        text = markdown.report(root, found)
-        (plan.out / "report.json").write_text(json.dumps({"dataset": root, "candidates": found}, indent=1) + "\n")
+            found.append(summary(candidate, graded, plan.telling))
+        text = markdown.report(root, found, told)
+        document = {"dataset": root, "told": told, "candidates": found}
+        (plan.out / "report.json").write_text(json.dumps(document, indent=1) + "\n")
         (plan.out / "report.md").write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{plan.out} cannot be written ({error.strerror}); name another folder with --out.") from error
@@ -62,6 +66,10 @@ def evaluate(plan: Plan, candidates: Sequence[Candidate], say: Callable[[str], N
     except ImportError:
         say("no picture: matplotlib is not installed")
     return text
+
+
+def _told(telling: Telling) -> dict[str, int]:
+    return {"answers": len(telling.questions), "refused": telling.refused}
 
 
 def some(questions: Sequence[Question], limit: int) -> list[Question]:

@@ -1,6 +1,6 @@
 """The figures of all candidates as Markdown tables; it computes none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from trainer.evaluation.summary import COVERAGE, MOST_RISK
@@ -8,12 +8,12 @@ from trainer.evaluation.summary import COVERAGE, MOST_RISK
 _NOTHING: Final = "–"
 
 
-def report(root: str, candidates: Sequence[dict[str, Any]]) -> str:
-    """The whole report."""
-    return "\n".join(_lines(root, candidates))
+def report(root: str, candidates: Sequence[dict[str, Any]], told: Mapping[str, int] | None = None) -> str:
+    """The whole report. `told`: how many answers some candidates were told, and how many were refused."""
+    return "\n".join(_lines(root, candidates, told))
 
 
-def _lines(root: str, candidates: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _lines(root: str, candidates: Sequence[dict[str, Any]], told: Mapping[str, int] | None) -> Iterator[str]:
     suites = _all(candidates)
     yield f"# Evaluation on dataset {root[:16]}"
     yield ""
@@ -24,7 +24,11 @@ def _lines(root: str, candidates: Sequence[dict[str, Any]]) -> Iterator[str]:
         [[each["name"], *(_match(each["suites"].get(name)) for name in suites)] for each in candidates],
     )
     yield ""
+    if told is not None:
+        yield from _memory(candidates, told)
     yield "## Each domain"
+    yield ""
+    yield f"Right of asked; in parentheses the share of wrong answers among the surest {COVERAGE:.0%}."
     for suite in suites:
         domains = sorted({domain for each in candidates for domain in each["suites"][suite]["by_domain"]})
         yield ""
@@ -32,7 +36,7 @@ def _lines(root: str, candidates: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield ""
         yield from _table(
             ["domain", *(each["name"] for each in candidates)],
-            [[d, *(_count(each["suites"][suite]["by_domain"].get(d)) for each in candidates)] for d in domains],
+            [[domain, *(_at_home(each["suites"][suite], domain) for each in candidates)] for domain in domains],
         )
     yield ""
     yield "## Bits per byte, phrasings, code"
@@ -69,6 +73,40 @@ def _lines(root: str, candidates: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _all(candidates: Sequence[dict[str, Any]]) -> list[str]:
     """The suites in their order; every candidate was asked the same questions."""
     return list(candidates[0]["suites"]) if candidates else []
+
+
+def _memory(candidates: Sequence[dict[str, Any]], told: Mapping[str, int]) -> Iterator[str]:
+    """What was told beside what was not, over candidates with their memory on and off."""
+    groups = list(candidates[0]["memory"])
+    yield "## With and without memory"
+    yield ""
+    yield (
+        f"Candidates with their memory on were told {told['answers']} answers of the training split that no lesson "
+        f"holds, and not trained; {told['refused']} more they could not tell from something else. Right of asked; in "
+        f"parentheses the share of wrong answers among the surest {COVERAGE:.0%}."
+    )
+    yield ""
+    names = [each["name"] for each in candidates]
+    rows = []
+    for group in groups:
+        domains = sorted({domain for each in candidates for domain in each["memory"][group]["by_domain"]})
+        every = [_beside(each["memory"][group]) for each in candidates]
+        rows.append([f"**{group}**", *every])
+        if group == groups[0]:
+            rows += [[domain, *(_at_home(each["memory"][group], domain) for each in candidates)] for domain in domains]
+    yield from _table(["questions", *names], rows)
+    yield ""
+
+
+def _beside(group: dict[str, Any]) -> str:
+    found, wrong = group["exact_match"], group["hallucination_at_coverage"]
+    share = _NOTHING if found["value"] is None else f"{found['value']:.1%}"
+    return f"{_count(found)}, {share} ({_figure(wrong, 2)})"
+
+
+def _at_home(suite: dict[str, Any], domain: str) -> str:
+    found, wrong = suite["by_domain"].get(domain), suite["hallucination_by_domain"].get(domain)
+    return _count(found) if wrong is None else f"{_count(found)} ({_figure(wrong, 2)})"
 
 
 def _match(suite: dict[str, Any] | None) -> str:

@@ -2,14 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from trainer import manifest
@@ -20,13 +19,18 @@ from trainer.decode.decoder import Decoder
 from trainer.encoding import of_conversation
 from trainer.errors import DataError
 from trainer.evaluation.candidate import Answer, Asking
-from trainer.evaluation.questions import Suite
+from trainer.evaluation.questions import Question, Suite
+from trainer.evaluation.telling import Telling, tell
 from trainer.evaluation.withhold import root_of
 from trainer.generate import Reader, load_model, prompt_ids
+from trainer.memory.facts import Facts
+from trainer.memory.known import questions_of
 from trainer.model import LanguageModel
 from trainer.sampling import Sampler, Sampling, log_probabilities
 
 _PIECE: Final = 256  # ids of a question in one forward pass
+_KNOWN: Final = 64  # questions of the training data that what is told is told apart from
+_UNTRAINED_BYTES: Final = 32  # of an answer
 _TRAIN_SPLIT: Final = frozenset({Suite.SEEN, Suite.PARAPHRASES, Suite.PARAMETERS})
 
 
@@ -41,15 +45,17 @@ class Student:
     choice: Choice  # of the decoder
     studied: frozenset[Suite] = frozenset()
     parallel: int = 1
+    longest: int | None = None  # bytes at which its answers are cut, beside what is asked for
 
     def answer(self, question: str, asking: Asking) -> Answer:
         """See Candidate; an answer that is not UTF-8 has replacement characters."""
         began = time.perf_counter()
         reader = Reader.of(self.decoder, prompt_ids(question.encode(), chat=True))
         sampler = Sampler(Sampling(asking.temperature), asking.seed)
+        most = asking.most if self.longest is None else min(asking.most, self.longest)
         said, nats, complete = bytearray(), 0.0, False
         first: float | None = None
-        while not complete and len(said) < asking.most:
+        while not complete and len(said) < most:
             chosen = sampler.choose(reader.logits)
             nats -= float(log_probabilities(reader.logits)[chosen])
             first = time.perf_counter() - began if first is None else first
@@ -77,21 +83,43 @@ class Student:
 
 def student(name: str, model: LanguageModel, choice: Choice, known: frozenset[Suite] = frozenset()) -> Student:
     """A candidate that answers with the model, decoded as `decode/choose.py` says."""
-    fingerprint = f"{choice} {_fingerprint(model.state_dict())}"
+    fingerprint = f"{choice} {_fingerprint(model)}"
     return Student(name, model, decoder_for(model, choice), fingerprint, choice, known)
 
 
 def trained(run_folder: Path, dataset_root: str, choice: Choice) -> Student:
-    """The best model of a run. Raises CheckpointError when there is none."""
+    """The best model of a run, with the facts that it was told since. Raises CheckpointError when there is none."""
     model, run = load_model(run_folder)
     return student(run_folder.name, model, choice, studied(run, dataset_root))
 
 
+def remembering(
+    run_folder: Path, dataset_root: str, choice: Choice, questions: Sequence[Question]
+) -> tuple[Student, Student, Telling]:
+    """The best model of a run without its memory, the same when it was told answers, and which those are.
+
+    Raises:
+        CheckpointError: there is no model.
+        ConfigError: it has no fact memory.
+
+    """
+    (plain, run), (model, _) = load_model(run_folder), load_model(run_folder)
+    plain.recall = None
+    known = studied(run, dataset_root)
+    telling = tell(model, questions, questions_of(run.data, _KNOWN))
+    without = student(f"{run_folder.name}, memory off", plain, choice, known)
+    return without, student(f"{run_folder.name}, memory on", model, choice, known), telling
+
+
 def untrained(of: Student) -> Student:
-    """The same model before its first step: what its size and shape give without any learning."""
+    """The same model before its first step: what its size and shape give without any learning.
+
+    It never ends an answer, so its answers are cut; none is right, however long it goes on.
+    """
     torch.manual_seed(0)
     model = LanguageModel(of.model.shape).eval()
-    return student(f"{of.name}, untrained", model, of.choice)
+    name = f"{of.name.removesuffix(', memory off')}, untrained"
+    return replace(student(name, model, of.choice), longest=_UNTRAINED_BYTES)
 
 
 def studied(run: RunConfig, dataset_root: str) -> frozenset[Suite]:
@@ -106,9 +134,12 @@ def studied(run: RunConfig, dataset_root: str) -> frozenset[Suite]:
     return _TRAIN_SPLIT if whole else frozenset()
 
 
-def _fingerprint(weights: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _fingerprint(model: LanguageModel) -> str:
+    """Of the weights and of what was told."""
+    digest, weights = hashlib.sha256(), model.state_dict()
     for name in sorted(weights):
         digest.update(name.encode())
         digest.update(weights[name].detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    if isinstance(model.recall, Facts):
+        digest.update(repr(model.recall.facts).encode())
     return digest.hexdigest()

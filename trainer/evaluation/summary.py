@@ -9,14 +9,15 @@ from trainer.evaluation.candidate import Candidate
 from trainer.evaluation.examine import Graded
 from trainer.evaluation.measures import Consistency, Share, consistency, pass_at, quantile, share
 from trainer.evaluation.questions import Suite
+from trainer.evaluation.telling import Telling, Told
 
 COVERAGE: Final = 0.8  # at which the hallucination rate is told
 MOST_RISK: Final = 0.05  # of wrong answers, that the threshold allows on validation
 _AT: Final = (1, 5, 10)  # the k of pass@k
 
 
-def summary(candidate: Candidate, graded: Sequence[Graded]) -> dict[str, Any]:
-    """All figures of one candidate; what cannot be known is None."""
+def summary(candidate: Candidate, graded: Sequence[Graded], telling: Telling | None = None) -> dict[str, Any]:
+    """All figures of one candidate; what cannot be known is None. `telling` groups the questions by what was told."""
     validation = _judged([each for each in graded if each.question.suite is Suite.VALIDATION])
     limit = risk.threshold(validation, MOST_RISK) if validation else None
     calibrator = risk.calibrated(validation) if validation else None
@@ -31,7 +32,28 @@ def summary(candidate: Candidate, graded: Sequence[Graded]) -> dict[str, Any]:
                 "studied": suite in candidate.studied,
                 "confidence": _confidence(inside, limit, calibrator),
             }
-    return {"name": candidate.name, "suites": suites, "threshold": _number(limit), "speed": _speed(graded)}
+    found = {"name": candidate.name, "suites": suites, "threshold": _number(limit), "speed": _speed(graded)}
+    return found if telling is None else {**found, "memory": _memory(graded, telling)}
+
+
+def _memory(graded: Sequence[Graded], telling: Telling) -> dict[str, Any]:
+    """By what of a question was told; the training split alone, for nothing else can be told."""
+    groups = {}
+    for group in Told:
+        inside = [
+            each
+            for each in graded
+            if telling.of(each.question) is group and each.question.suite not in {Suite.LINEAGES, Suite.VALIDATION}
+        ]
+        if inside:
+            groups[group.value] = {**_knowledge(inside), "hallucination_at_coverage": _hallucination(inside)}
+    return groups
+
+
+def _hallucination(graded: Sequence[Graded]) -> float | None:
+    """The share of wrong answers among the surest."""
+    judged = _judged(graded)
+    return _number(risk.risk_at(COVERAGE, judged)) if judged else None
 
 
 def _knowledge(graded: Sequence[Graded]) -> dict[str, Any]:
@@ -39,11 +61,13 @@ def _knowledge(graded: Sequence[Graded]) -> dict[str, Any]:
     code = [each for each in graded if each.question.tests and each.right is not None]
     domains = sorted({each.question.domain for each in valued})
     kinds = sorted({each.question.kind for each in valued})
+    at_home = {name: [each for each in valued if each.question.domain == name] for name in domains}
     known = [(each.nats, each.wanted_bytes) for each in graded if each.nats is not None]
     counts = [(each.samples, each.passed) for each in code]
     return {
         "exact_match": _share(_right(valued)),
-        "by_domain": {name: _share(_right([e for e in valued if e.question.domain == name])) for name in domains},
+        "by_domain": {name: _share(_right(inside)) for name, inside in at_home.items()},
+        "hallucination_by_domain": {name: _hallucination(inside) for name, inside in at_home.items()},
         "by_kind": {name: _share(_right([e for e in valued if e.question.kind == name])) for name in kinds},
         "bits_per_byte": _number(sum(n for n, _ in known) / math.log(2) / sum(b for _, b in known)) if known else None,
         "code": {"problems": len(code), **{f"pass@{k}": _number(pass_at(k, counts)) for k in _AT}},

@@ -15,7 +15,7 @@ from trainer.model import LanguageModel
 def rwkv7(model: LanguageModel) -> Layout:
     """The authors' names. Raises ExportError when the model has RMS norms, capped logits or other layers."""
     require_stack(model, "rwkv7", "rwkv7")
-    require_options(model, norm="layer", logit_cap=0.0)
+    require_options(model, norm="layer", logit_cap=0.0, reflections=False)
     shape = model.shape
     config = {
         "model_type": "rwkv7",

@@ -21,10 +21,9 @@ def convolved(known: Tensor, taps: Tensor, bias: Tensor, sight: Sight) -> Tensor
         sight: whose documents are whose.
 
     Returns:
-        (B, L, D).
+        (B, L, D) in the type of `known`.
 
     """
     reach = None if sight.single else torch.stack([sight.same_segment(back) for back in range(1, TAPS)]).sum(0)
-    known = known.to(taps.dtype)
     y, _ = causal_conv(known[:, TAPS - 1 :], taps, bias, initial_state=known[:, : TAPS - 1], reach=reach)
     return y

@@ -32,6 +32,9 @@ class DocumentMean(nn.Module):
         where = places(sight, state["document_place"])
         total = sum_in_document(hidden.double(), sight, state["document_sum"])
         mean = (total / (where + 1)[..., None]).float()
-        both = [functional.normalize(part, dim=-1) for part in (mean, hidden.float())]
-        contexts = torch.cat(both, dim=-1) * 2**-0.5
-        return contexts, {"document_sum": total[:, -1], "document_place": where[:, -1]}
+        return unit_contexts(mean, hidden.float()), {"document_sum": total[:, -1], "document_place": where[:, -1]}
+
+
+def unit_contexts(mean: Tensor, hidden: Tensor) -> Tensor:
+    """(B, L, 2 D) of length 1 from the mean (B, L, D) and what is known now (B, L, D)."""
+    return torch.cat([functional.normalize(part, dim=-1) for part in (mean, hidden)], dim=-1) * 2**-0.5

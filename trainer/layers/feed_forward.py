@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from trainer.layers.mixer import LayerState, Sight
 from trainer.layers.token_shift import depth, inputs_before, ramp
+from trainer.ops.squared_relu import squared_relu
 
 
 class FeedForward(nn.Module, ABC):
@@ -48,7 +49,7 @@ class SquaredReluMlp(FeedForward):
 
     def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:  # noqa: ARG002  # see FeedForward
         """See FeedForward."""
-        return self.down(functional.relu(self.up(x)).square()), {}
+        return self.down(squared_relu(self.up(x))), {}
 
     @staticmethod
     def parameters_of(width: int, inner: int) -> int:
@@ -89,7 +90,7 @@ class Rwkv7ChannelMix(FeedForward):
     def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
         """See FeedForward."""
         change = inputs_before(x, sight, state["channel_input"]) - x
-        mixed = self.down(functional.relu(self.up(x + change * self.share)).square())
+        mixed = self.down(squared_relu(self.up(x + change * self.share)))
         return mixed, {"channel_input": x[:, -1]}
 
     @staticmethod
@@ -113,7 +114,7 @@ class Rwkv6ChannelMix(Rwkv7ChannelMix):
     def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
         """See FeedForward."""
         change = inputs_before(x, sight, state["channel_input"]) - x
-        mixed = self.down(functional.relu(self.up(x + change * self.share)).square())
+        mixed = self.down(squared_relu(self.up(x + change * self.share)))
         gate = torch.sigmoid(self.receptance(x + change * self.receptance_share))
         return gate * mixed, {"channel_input": x[:, -1]}
 

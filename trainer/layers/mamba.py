@@ -13,12 +13,11 @@ from torch.nn import functional
 
 from trainer.layers.convolution import TAPS, convolved
 from trainer.layers.mixer import LayerState, Mixer, Sight
-from trainer.ops.selective_scan import selective_scan
+from trainer.ops.selective_scan.gated import gated_scan
 from trainer.shape import ModelShape
 
 _EXPANSION: Final = 2  # inner channels for each of the residual stream
 _STEP_SIZES: Final = (1e-3, 1e-1)
-_UNDERFLOW: Final = 110.0  # exp(-110) is 0 in fp32, denormals included
 
 
 class Mamba(Mixer):
@@ -61,18 +60,18 @@ class Mamba(Mixer):
         known = torch.cat([state["inputs"].to(u.dtype), u], dim=1)
         u = functional.silu(convolved(known, self.taps, self.taps_bias, sight))
         low, write, read = self.selection(u).split(self.sizes, dim=-1)
-        delta = functional.softplus(self.step_size(low).float())
-        rates = -torch.exp(self.log_rates.float())
-        written, reset_delta = u.float(), delta
-        if not sight.single:
-            # A new document forgets: a step so long that nothing is left, and an input weighed down by as much.
-            begins = ~sight.same_segment(1)[..., None]
-            reset_delta = delta + begins * (_UNDERFLOW / rates.detach().abs().min())
-            written = written * (delta / reset_delta)
-        y, scan = selective_scan(
-            written, reset_delta, rates, write.float(), read.float(), initial_state=state["scan"].float()
+        y, scan = gated_scan(
+            u,
+            functional.linear(low, self.step_size.weight),
+            -torch.exp(self.log_rates.float()),
+            write,
+            read,
+            skip=self.skip,
+            gate=gate,
+            bias=self.step_size.bias,
+            initial_state=state["scan"].float(),
+            begins=None if sight.single else ~sight.same_segment(1),
         )
-        y = (y + self.skip * u) * functional.silu(gate)
         mixed: Tensor = self.output(y.to(x.dtype))
         return mixed, {"inputs": known[:, known.shape[1] - (TAPS - 1) :], "scan": scan}
 

@@ -2,6 +2,10 @@
 
 Layers above the first mix the first one's values into their own. Initial values are those of the authors' training
 code.
+
+With `reflections` the rates go up to 2 and not to 1, so that a transition's eigenvalues go down to -1 and not to 0:
+what is looked up can then be turned round, not only taken away, as counting needs (Grazzi et al. 2024, arXiv
+2411.12537).
 """
 
 from typing import ClassVar, Final, Self
@@ -50,6 +54,7 @@ class Rwkv7(Mixer):
     def __init__(self, shape: ModelShape, layer: int = 0) -> None:
         super().__init__(shape)
         width, self.head_width = shape.width, shape.head_width
+        self.highest_rate = 2.0 if shape.reflections else 1.0
         self.first = _NAME not in shape.mixers[:layer]
         height, remaining = depth(layer, len(shape.mixers))
         powers = torch.tensor([0.2, 0.9, 0.7, 0.7, 0.9, 0.2]) * remaining
@@ -96,7 +101,7 @@ class Rwkv7(Mixer):
         change = inputs_before(x, sight, state["input"]) - x
         for_receptance, for_decay, for_key, for_value, for_rate, for_gate = (x + change * each for each in self.shares)
         r, k, v = self.receptance(for_receptance), self.key(for_key), self._values(for_value, sight)
-        rate = torch.sigmoid(self.rate(for_rate, nn.Identity()).float())
+        rate = self.highest_rate * torch.sigmoid(self.rate(for_rate, nn.Identity()).float())
         log_decay = -torch.exp(-functional.softplus(-self.decay(for_decay, nn.Tanh()).float()) - 0.5)
         r, k, v, rate, log_decay, scaled = (
             each.float().unflatten(-1, (-1, self.head_width))  # (B, L, H, K)

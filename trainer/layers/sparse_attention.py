@@ -5,10 +5,12 @@ The id at place p of its document sees the places p - stride + 1 to p, and the l
 landmark speaks for the ids before it, because the recurrent layers below have gathered them.
 
 Half of a head's pairs are turned by the place in bytes, half by the position in soft words, where a state-space
-tokenizer counts these (RoPE: arXiv 2104.09864; QK-norm: arXiv 2010.04245).
+tokenizer counts these (RoPE: arXiv 2104.09864; QK-norm: arXiv 2010.04245). Without `landmark_places` landmarks are not
+turned: they are found by what they say alone, so that none is further away than any in training (attention without
+positions reaches further: Kazemnejad et al. 2023, arXiv 2305.19466).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -55,6 +57,7 @@ class SparseAttention(Mixer):
     def __init__(self, shape: ModelShape) -> None:
         super().__init__(shape)
         self.head_width, self.stride, self.landmarks = shape.head_width, shape.stride, shape.landmarks
+        self.landmark_places = shape.landmark_places
         self.query = nn.Linear(shape.width, shape.width, bias=False)
         self.key = nn.Linear(shape.width, shape.width, bias=False)
         self.value = nn.Linear(shape.width, shape.width, bias=False)
@@ -75,7 +78,7 @@ class SparseAttention(Mixer):
         }
 
     def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
-        """See Mixer; the keys of the state are turned to their positions already."""
+        """See Mixer; the keys of the state are turned to their positions already, where they are turned at all."""
         batch, length, width = x.shape
         query, key, value = (
             each(x).view(batch, length, -1, self.head_width).transpose(1, 2)  # (B, H, L, head width)
@@ -83,12 +86,18 @@ class SparseAttention(Mixer):
         )
         places = positions.places(sight, state["place"])
         angles = self._angles(places, sight)
-        query = positions.turned(functional.rms_norm(query, (self.head_width,)), angles)
-        key = positions.turned(functional.rms_norm(key, (self.head_width,)), angles)
-        keys = torch.cat([state["keys"].to(key.dtype), key], dim=2)
+        query, key = (functional.rms_norm(each, (self.head_width,)) for each in (query, key))
+        near_query, near_key = positions.turned(query, angles), positions.turned(key, angles)
+        keys = torch.cat([state["keys"].to(key.dtype), near_key], dim=2)
         values = torch.cat([state["values"].to(value.dtype), value], dim=2)
-        far = self._landmarks(key, value, places, sight, state)
-        mixed = self._attended(query, (keys, values), places, far, sight)
+        far = self._landmarks(near_key if self.landmark_places else key, value, places, sight, state)
+        if self.landmark_places:
+            mixed = self._attended(near_query, (keys, values), places, far, sight)
+        else:  # twice as wide: the query once for near keys and once for landmarks, with zeros against the others
+            both = torch.cat([near_query, query], dim=-1)
+            close = functional.pad(keys, (0, self.head_width)), values
+            unturned = replace(far, keys=functional.pad(far.keys, (self.head_width, 0)))
+            mixed = self._attended(both, close, places, unturned, sight)
         y: Tensor = self.output(mixed.transpose(1, 2).reshape(batch, length, width))
         kept = max(0, keys.shape[2] - (self.stride - 1))
         near = {"keys": keys[:, :, kept:], "values": values[:, :, kept:]}
@@ -133,7 +142,7 @@ class SparseAttention(Mixer):
 
     def _attended(self, query: Tensor, close: tuple[Tensor, Tensor], places: Tensor, far: _Far, sight: Sight) -> Tensor:
         """(B, H, L, head width): the row in blocks of `stride` ids, each with the block before it and landmarks."""
-        batch, heads, length, width = query.shape
+        batch, heads, length, _ = query.shape
         size = min(self.stride, length)
         blocks = -(-length // size)
         past = close[0].shape[2] - length
@@ -144,7 +153,7 @@ class SparseAttention(Mixer):
         near_keys, near_values = (
             functional.pad(each, (0, 0, before, filling)).unfold(2, near, size).permute(0, 2, 1, 4, 3) for each in close
         )
-        asked = functional.pad(query, (0, 0, 0, filling)).reshape(batch, heads, blocks, size, width).transpose(1, 2)
+        asked = functional.pad(query, (0, 0, 0, filling)).unflatten(2, (blocks, size)).transpose(1, 2)
         asked_places = functional.pad(places, (0, filling)).reshape(batch, blocks, size, 1)
         asked_segments = segments[:, self.stride :].reshape(batch, blocks, size, 1)
         back = torch.arange(size, device=query.device)[:, None] + self.stride - torch.arange(near, device=query.device)
@@ -158,8 +167,9 @@ class SparseAttention(Mixer):
             torch.cat([near_keys, far_keys], dim=3).flatten(0, 1),
             torch.cat([near_values, far_values], dim=3).flatten(0, 1),
             attn_mask=torch.cat([seen, seen_far], dim=3).flatten(0, 1)[:, None],
+            scale=self.head_width**-0.5,
         )
-        by_head: Tensor = mixed.reshape(batch, blocks, heads, size, width).transpose(1, 2).flatten(2, 3)
+        by_head: Tensor = mixed.reshape(batch, blocks, heads, size, self.head_width).transpose(1, 2).flatten(2, 3)
         return by_head[:, :, :length]
 
     def _far_of_blocks(self, far: _Far, blocks: int, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -47,14 +47,29 @@ def write(model: LanguageModel, facts: Facts, added: Sequence[Fact]) -> None:
         DataError: the model cannot tell a question from another one; then nothing is added.
 
     """
+    if refused := _write(model, facts, added, whole=True):
+        raise DataError(f"The model cannot tell {refused[0].question!r} from something it knows; word it differently.")
+
+
+def write_apart(model: LanguageModel, facts: Facts, added: Sequence[Fact]) -> list[Fact]:
+    """Adds the facts that the model can tell apart from everything else; returns the others."""
+    return _write(model, facts, added, whole=False)
+
+
+def _write(model: LanguageModel, facts: Facts, added: Sequence[Fact], *, whole: bool) -> list[Fact]:
+    """What the model cannot tell apart, the first alone where it is all or nothing."""
     latest = {fact.question: fact for fact in added}
     replaced = Facts(facts.entries, list(facts.facts), list(facts.uses), facts.known)
     replaced.without(list(latest))
-    questions = set(latest)
-    others = [_read(model, fact).contexts for fact in facts.known if fact.question not in questions]
+    others = [_read(model, fact).contexts for fact in facts.known if fact.question not in latest]
+    refused: list[Fact] = []
     for fact in latest.values():
-        _add(model, replaced, fact, others)
+        if not _add(model, replaced, fact, others):
+            refused.append(fact)
+            if whole:
+                return refused
     facts.entries, facts.facts, facts.uses = replaced.entries, replaced.facts, replaced.uses
+    return refused
 
 
 def rewrite(model: LanguageModel, facts: Facts) -> None:
@@ -64,7 +79,8 @@ def rewrite(model: LanguageModel, facts: Facts) -> None:
     facts.entries = again.entries
 
 
-def _add(model: LanguageModel, facts: Facts, fact: Fact, others: Sequence[Tensor]) -> None:
+def _add(model: LanguageModel, facts: Facts, fact: Fact, others: Sequence[Tensor]) -> bool:
+    """Whether the model can tell the fact apart; if not, nothing is added."""
     read = _read(model, fact)
     keys, ids = read.contexts[read.answer], read.ids[read.answer]
     nearest = torch.zeros(len(keys), device=keys.device)
@@ -75,7 +91,7 @@ def _add(model: LanguageModel, facts: Facts, fact: Fact, others: Sequence[Tensor
     own = (keys @ read.contexts.T).masked_fill(ids[:, None] == read.ids, 0.0)
     nearest = nearest.maximum(own.max(1).values)
     if float(nearest.max()) > 1 - _SMALLEST_DISTANCE:
-        raise DataError(f"The model cannot tell {fact.question!r} from something it knows; word it differently.")
+        return False
     old_nearest = old.nearest.maximum((old.keys @ read.contexts.T).max(1).values) if len(old.keys) else old.nearest
     owner = torch.full_like(ids, len(facts.facts))
     facts.entries = Entries(
@@ -86,6 +102,7 @@ def _add(model: LanguageModel, facts: Facts, fact: Fact, others: Sequence[Tensor
     )
     facts.facts.append(fact)
     facts.uses.append(0)
+    return True
 
 
 @torch.inference_mode()

@@ -134,8 +134,10 @@ def _attention(
     attn_mask: Tensor | None = None,
     _dropout: float = 0.0,
     is_causal: bool = False,
+    scale: float | None = None,
     **_named: Any,
 ) -> _Found:
+    query = query if scale is None else query * (scale * query.shape[-1] ** 0.5)
     mask = None if attn_mask is None else attn_mask[:_ROWS]
     entropy = activations.attention_entropy(query[:_ROWS], key[:_ROWS], mask, causal=is_causal)
     return {"attention_entropy": entropy.mean(), "attention_entropy_highest": entropy.max()}
@@ -147,6 +149,13 @@ def _selective_scan(
     steps = states.spread(_going_on(delta, continues), 0)  # (n, D)
     decays = states.spread(steps, 1)[..., None] * states.spread(a, 0)
     return {**states.decay_measures(decays), **states.step_measures(steps), **states.state_measures(result[1])}
+
+
+def _gated_scan(
+    continues: Tensor, result: Any, u: Tensor, delta: Tensor, a: Tensor, *rest: Tensor, **_named: Any
+) -> _Found:
+    bias = rest[4]  # after b, c, skip and the gate
+    return _selective_scan(continues, result, u, functional.softplus(delta.float() + bias), a)
 
 
 def _ssd(continues: Tensor, result: Any, _x: Tensor, delta: Tensor, a: Tensor, *_rest: Tensor, **_named: Any) -> _Found:
@@ -171,7 +180,9 @@ def _going_on(x: Tensor, continues: Tensor) -> Tensor:
 _READERS: Final[dict[Any, Callable[..., _Found]]] = {
     functional.relu: _relu,
     functional.scaled_dot_product_attention: _attention,
+    "trainer::squared_relu": _relu,
     "trainer::selective_scan": _selective_scan,
+    "trainer::gated_scan": _gated_scan,
     "trainer::ssd": _ssd,
     "trainer::wkv6": _wkv,
     "trainer::wkv7": _wkv,

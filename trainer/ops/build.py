@@ -104,7 +104,7 @@ def compile_library(operator: str, instructions: str, folder: Path) -> Path:
     threaded = _openmp_of_torch() is not None and _is_gcc(path)
     recipe = [
         source.read_text(),
-        (_FOLDER / "native.h").read_text(),
+        *(header.read_text() for folder in (_FOLDER, source.parent) for header in sorted(folder.glob("*.h"))),
         path,
         *compile_flags,
         str(threaded),

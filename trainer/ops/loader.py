@@ -18,7 +18,9 @@ from trainer.ops import build
 
 RUNG_VARIABLE = "TRAINER_OPS"
 DENORMALS_VARIABLE = "TRAINER_FLUSH_DENORMALS"
+NARROW = (torch.bfloat16, torch.float16)
 OPERATORS = ("selective_scan", "wkv6", "wkv7", "ssd", "causal_conv")
+FUSED = ("rms_norm", "squared_relu", "capped_cross_entropy")  # functions without a state: native or torch
 
 
 class Rung(StrEnum):
@@ -104,16 +106,16 @@ def _chosen_on_gpu(operator: str, capability: tuple[int, int], forced: str) -> C
     if not kernels.has_kernels(operator):
         return Choice(Rung.CHUNK, "it has no kernels for GPUs yet; torch computes it")
     try:
-        kernels.image(operator, capability)
+        origin = kernels.image(operator, capability).origin
     except build.BuildError as error:
         if forced == Rung.CUDA:
             raise
         return Choice(Rung.CHUNK, str(error))
-    return Choice(Rung.CUDA, f"kernels for compute capability {capability[0]}.{capability[1]}")
+    return Choice(Rung.CUDA, f"kernels for compute capability {capability[0]}.{capability[1]}, {origin}")
 
 
-def implementation(operator: str, sample: Tensor) -> Implementation:
-    """The module that computes `operator` on tensors like `sample`."""
+def rung_for(operator: str, sample: Tensor) -> Rung:
+    """The rung that `operator` stands on with tensors like `sample`."""
     if sample.device.type == "cuda":
         rung = choice_on_gpu(operator, torch.cuda.get_device_capability(sample.device)).rung
     else:
@@ -121,10 +123,39 @@ def implementation(operator: str, sample: Tensor) -> Implementation:
     if rung in {Rung.NATIVE, Rung.CUDA} and (
         sample.dtype is torch.float64 or sample.device.type not in {"cpu", "cuda"}
     ):
-        rung = Rung.CHUNK
+        return Rung.CHUNK
+    return rung
+
+
+def implementation(operator: str, sample: Tensor) -> Implementation:
+    """The module that computes `operator` on tensors like `sample`."""
+    rung = rung_for(operator, sample)
     if flushes_denormals():
         _flush_denormals(torch.get_num_threads())
-    return _module(operator, rung)
+    module = _module(operator, rung)
+    return InOneType(module) if sample.device.type == "cuda" and rung is not Rung.CUDA else module
+
+
+@dataclass(frozen=True, slots=True)
+class InOneType:
+    """A rung that computes in one type, for tensors of several: narrow ones go in as fp32 and come out narrow."""
+
+    module: Implementation
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """See Implementation."""
+        y, *others = self.module.forward(*(_wide(part) for part in inputs))
+        return y.to(inputs[0].dtype), *others
+
+    def backward(self, grad_y: Tensor, grad_final: Tensor, *saved: Tensor) -> tuple[Tensor, ...]:
+        """See Implementation."""
+        found = self.module.backward(_wide(grad_y), _wide(grad_final), *(_wide(part) for part in saved))
+        return tuple(part.to(given.dtype) for part, given in zip(found, saved, strict=False))
+
+
+def _wide(part: Tensor | None) -> Tensor:
+    """The tensor in fp32 where it is narrow; a missing one stays missing."""
+    return part.float() if part is not None and part.dtype in NARROW else cast("Tensor", part)
 
 
 @functools.cache

@@ -19,7 +19,13 @@ Shapes = Callable[..., tuple[Tensor, ...]]
 
 
 def register(
-    name: str, inputs: tuple[str, ...], shapes: Shapes, *, checkpoints: bool, optional: tuple[str, ...] = ()
+    name: str,
+    inputs: tuple[str, ...],
+    shapes: Shapes,
+    *,
+    checkpoints: bool,
+    optional: tuple[str, ...] = (),
+    implementation: Callable[[Tensor], loader.Implementation] | None = None,
 ) -> Callable[..., Any]:
     """Defines both operators; returns the forward one.
 
@@ -29,20 +35,25 @@ def register(
         shapes: empty outputs for inputs, used while tracing.
         checkpoints: whether the forward pass returns something for the backward pass as its third output.
         optional: tensors after the inputs that may be missing and have no gradient.
+        implementation: what computes it on tensors like the first input; None for the rung of the folder `name`.
 
     """
     arguments = ", ".join([*(f"Tensor {part}" for part in inputs), *(f"Tensor? {part}=None" for part in optional)])
-    saved = f"{arguments}, Tensor checkpoints" if checkpoints else arguments
+    saved = arguments.replace("=None", "")  # all are handed over, and nothing may follow a default
+    saved += ", Tensor checkpoints" if checkpoints else ""
     outputs = ", ".join(["Tensor"] * (3 if checkpoints else 2))
     gradients = ", ".join(["Tensor"] * len(inputs))
     _LIBRARY.define(f"{name}({arguments}) -> ({outputs})")
     _LIBRARY.define(f"{name}_backward(Tensor grad_y, Tensor grad_final, {saved}) -> ({gradients})")
 
+    def chosen(sample: Tensor) -> loader.Implementation:
+        return implementation(sample) if implementation else loader.implementation(name, sample)
+
     def forward(*tensors: Tensor) -> tuple[Tensor, ...]:
-        return loader.implementation(name, tensors[0]).forward(*tensors)
+        return chosen(tensors[0]).forward(*tensors)
 
     def backward(*tensors: Tensor) -> tuple[Tensor, ...]:
-        return loader.implementation(name, tensors[0]).backward(*tensors)
+        return chosen(tensors[0]).backward(*tensors)
 
     def shapes_of_gradients(*tensors: Tensor) -> tuple[Tensor, ...]:
         return tuple(
@@ -74,6 +85,15 @@ def register(
 def working_type(*tensors: Tensor) -> torch.dtype:
     """Double where any tensor is double, else fp32: states never lose precision to half-precision inputs."""
     return torch.float64 if any(tensor.dtype is torch.float64 for tensor in tensors) else torch.float32
+
+
+def memory_type(kind: torch.dtype, *tensors: Tensor) -> torch.dtype:
+    """The type in which `tensors` go to a kernel: a GPU's read and write a narrow one as it is, for memory is what they
+    wait for; everything else gets the working type `kind`.
+    """
+    first = tensors[0]
+    narrow = first.dtype in loader.NARROW and all(part.dtype is first.dtype for part in tensors)
+    return first.dtype if narrow and kind is torch.float32 and first.device.type == "cuda" else kind
 
 
 def require(condition: bool, sentence: str) -> None:

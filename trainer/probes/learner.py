@@ -11,6 +11,8 @@ from torch.nn.utils import clip_grad_norm_
 
 from trainer.model import LanguageModel
 from trainer.optim import Optimizer
+from trainer.probes import lessons
+from trainer.probes.lessons import Lesson
 from trainer.probes.task import NOT_ASKED, Learning, Rows, Task, chance
 from trainer.schedule import factor
 from trainer.shape import shape_of
@@ -19,6 +21,8 @@ from trainer.state import ModelState
 _TEST_SEED = 1 << 20  # far from every training seed: no test row is a training row
 _TEST_IDS = 1 << 15  # of the rows that are read together
 _PIECE = 1024  # ids of a row in one forward pass
+_LONG_ROWS = 32  # that tell whether a training is over
+_READY = 0.9  # share of right answers at the training length from which on there are lessons from longer rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,17 @@ def learn(task: Task, learning: Learning, seed: int, say: Callable[[str], None])
     optimizer = Optimizer(model, learning.optimizer)
     generator = torch.Generator().manual_seed(seed)
     began_cpu = time.process_time()
-    began, loss, reached, step = time.perf_counter(), float("nan"), 0.0, 0
+    began, loss, reached, step, ready = time.perf_counter(), float("nan"), 0.0, 0, False
     while step < learning.steps:
-        rows = _lesson(task, learning, generator)
-        loss = _step(model, optimizer, rows, factor(step, learning.steps, learning.optimizer), learning.optimizer.clip)
+        lesson = lessons.drawn(task, learning, generator, long=ready)
+        rate = factor(step, learning.steps, learning.optimizer)
+        loss = _step(model, optimizer, lesson, rate, learning.optimizer.clip)
         step += 1
         if step % learning.look_every == 0 or step == learning.steps:
             reached = score(model, task, learning.length, learning.test_rows).right
             say(f"step {step}: loss {loss:.4f}, right {reached:.4f}, {time.perf_counter() - began:.1f} s")
-            if reached >= learning.enough:
+            ready = ready or reached >= _READY
+            if reached >= learning.enough and _holds(model, task, learning):
                 break
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu
     tested = tuple(score(model, task, length, learning.test_rows) for length in learning.test_lengths)
@@ -83,23 +89,29 @@ def learn(task: Task, learning: Learning, seed: int, say: Callable[[str], None])
     return model, Learnt(seed, parameters, step, seconds, cpu_seconds, loss, reached, tested)
 
 
-def _lesson(task: Task, learning: Learning, generator: torch.Generator) -> Rows:
-    """Rows of one step: their length is drawn evenly over orders of magnitude, the number of ids stays the same."""
-    length = learning.length
-    if learning.shortest:
-        exponent = float(torch.rand(1, generator=generator))
-        length = round(learning.shortest * (learning.length / learning.shortest) ** exponent)
-    return task.draw(generator, learning.batch * learning.length // length, length)
+def _holds(model: LanguageModel, task: Task, learning: Learning) -> bool:
+    """Whether it is enough in the longest rows that lessons come from, too."""
+    return not learning.past or score(model, task, learning.past, _LONG_ROWS).right >= learning.enough
 
 
-def _step(model: LanguageModel, optimizer: Optimizer, rows: Rows, rate: float, clip: float) -> float:
+def _step(model: LanguageModel, optimizer: Optimizer, lesson: Lesson, rate: float, clip: float) -> float:
+    rows, state = lesson.rows, _read(model, lesson.before)
     asked = rows.targets != NOT_ASKED
-    logits, _ = _where_asked(model, rows.ids, asked, None)
+    logits, _ = _where_asked(model, rows.ids, asked, state)
     loss = functional.cross_entropy(logits, rows.targets[asked])
     loss.backward()
     clip_grad_norm_(model.parameters(), clip or float("inf"))
     optimizer.step(rate)
     return float(loss.detach())
+
+
+@torch.no_grad()
+def _read(model: LanguageModel, ids: Tensor) -> ModelState | None:
+    """What is known after the ids; None after none."""
+    state: ModelState | None = None
+    for piece in ids.split(_PIECE, dim=1) if ids.shape[1] else ():
+        state = model.read(piece, None, state).state
+    return state
 
 
 def _where_asked(

@@ -34,6 +34,7 @@ class Learning:
     test_lengths: tuple[int, ...]  # ids of the test rows, one test each
     steps: int
     shortest: int = 0  # ids of the shortest training row: each step draws a length; 0: all are the longest
+    past: int = 0  # ids of the longest row of which only the last `length` ids are learnt from; 0: there are none
     batch: int = 64  # of the longest rows in one step; of shorter ones as many more
     enough: float = 0.99  # share of right answers at the training length that ends the training; above 1 never
     look_every: int = 25  # steps

@@ -18,7 +18,7 @@ from ghostd.testing.journal import MemoryJournal
 from tests.crystals import crystal
 from tests.sandboxes import started
 
-VARY = "Ask another question like this one: "
+VARY = "Ask it about other numbers: "
 CONFIG = SelfDistillationConfig(pairs=4, target=30, rounds=2, asked=32, held_out=3, confidence=-1.0)
 
 
@@ -48,7 +48,7 @@ class MemoryVariations:
 
 @dataclass
 class ScriptedPupil:
-    """Proposes the squares of 1, 2, 3 ... and much nonsense; knows by heart what it was taught, and is sure of nothing
+    """Proposes 1, 3, 5 ... and as much that is no number; knows by heart what it was taught, and is sure of nothing
     above 100.
     """
 
@@ -69,8 +69,7 @@ class ScriptedPupil:
         for _ in range(choices):
             self.next_number += 1
             number = self.next_number
-            text = f"What is the square of {number}?" if number % 2 else f"What iz teh sqare of {number}?"
-            said.append(Said(text, -0.5 if number <= 100 else -2.0))
+            said.append(Said(str(number) if number % 2 else f"{number} or so", -0.5 if number <= 100 else -2.0))
         return said
 
 
@@ -93,6 +92,10 @@ async def test_variations_are_answered_by_execution_and_taught_to_the_successor(
     taught = dict(pupil.lessons[-1])
     assert all(taught[one.variation.question] == display(one.value) for one in records.kept.values())
     assert [one.taught for one in rounds] == [4, 4 + rounds[0].verified, 4 + rounds[1].total]
+    varied = {(question, numbers) for question, numbers in pupil.lessons[-1] if question.startswith(VARY)}
+    assert (f"{VARY}What is the square of 2?", "2") not in varied, "another number is another one"
+    learnt = {one.variation.arguments for one in records.kept.values()}
+    assert {numbers for _, numbers in varied} <= {"2", "5", "9", "20", *learnt}
     assert rounds[-1].total == len(records.kept) and rounds[-1].proposed == 0, "the last round only measures"
 
 

@@ -18,7 +18,7 @@ def claim(text, status):
 
 def test_every_kind_of_row_comes_from_one_crystal():
     found = list(rows(crystal(0)))
-    assert {row.kind for row in found} == set(Kind)
+    assert {row.kind for row in found} == set(Kind) - {Kind.VARIATION}, "students make those"
     assert len({row.id for row in found}) == len(found)
     assert all(row.prompt and row.completion for row in found)
 

@@ -35,11 +35,12 @@ def sight_of(segments: Tensor) -> Sight:
     return Sight(torch.arange(length, dtype=torch.float64), segments, segments[:, :0], single=False)
 
 
+@pytest.mark.parametrize("landmark_places", [True, False])
 @pytest.mark.parametrize("length", [1, 3, 4, 5, 40])
-def test_sparse_attention_sees_the_last_ids_and_the_landmarks_before_them(length: int) -> None:
+def test_sparse_attention_sees_the_last_ids_and_the_landmarks_before_them(length: int, landmark_places: bool) -> None:
     """Against a dense softmax over the set of places that the definition names."""
     torch.manual_seed(0)
-    layer = SparseAttention(small())
+    layer = SparseAttention(dataclasses.replace(small(), landmark_places=landmark_places))
     nn.init.eye_(layer.output.weight)
     x = torch.randn(2, length, 32)
     starts = torch.tensor([[0] * length, [place // 23 for place in range(length)]])
@@ -69,8 +70,13 @@ def dense(layer: SparseAttention, asking: Tensor, place: int, seen: Tensor, plac
             return split
         return positions.turned(functional.rms_norm(split, (16,)), at[:, None] * rates)
 
-    query = heads(layer.query, asking[None], torch.tensor([place], dtype=torch.float64))
-    weights = (query @ heads(layer.key, seen, places).mT / 4).softmax(-1)
+    def scores(at: Tensor, of: Tensor) -> Tensor:
+        return heads(layer.query, asking[None], at) @ heads(layer.key, seen, of).mT / 4
+
+    turned = scores(torch.tensor([place], dtype=torch.float64), places)
+    plain = scores(torch.zeros(1, dtype=torch.float64), torch.zeros_like(places))
+    near = torch.tensor([place - at < STRIDE for at in places.tolist()])
+    weights = turned.where(near | torch.tensor(layer.landmark_places), plain).softmax(-1)
     return (weights @ heads(layer.value, seen, None)).transpose(0, 1).reshape(-1)
 
 

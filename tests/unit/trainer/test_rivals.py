@@ -129,8 +129,9 @@ def sight(length: int) -> Sight:
     return Sight(torch.arange(length).double(), torch.zeros(1, length, dtype=torch.int64), nothing, single=True)
 
 
-def shape(mixer: str, layers: int = 4) -> ModelShape:
-    return shape_of(ModelConfig(mixers=(mixer,), width=32, layers=layers, head_width=16), 16)
+def shape(mixer: str, layers: int = 4, *, reflections: bool = False) -> ModelShape:
+    config = ModelConfig(mixers=(mixer,), width=32, layers=layers, head_width=16, reflections=reflections)
+    return shape_of(config, 16)
 
 
 def noised(module: nn.Module) -> nn.Module:
@@ -139,8 +140,11 @@ def noised(module: nn.Module) -> nn.Module:
     return module
 
 
-def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Appendix of arXiv 2503.14456, one step at a time with explicit matrices; returns the output and the values."""
+def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None, highest: int) -> tuple[Tensor, Tensor]:
+    """Appendix of arXiv 2503.14456, one step at a time with explicit matrices; returns the output and the values.
+
+    `highest` is the highest rate, with which rates replace the paper's wherever they stand.
+    """
     heads, keys = layer.bonus.shape
     state, before, out, values = torch.zeros(heads, keys, keys), torch.zeros(x.shape[1]), [], []
     for t, now in enumerate(x):
@@ -149,7 +153,7 @@ def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None) -> tuple[Te
         if first is not None:
             v = v + (first[t] - v) * torch.sigmoid(layer.residual.up(layer.residual.down(mixed[3])))
         w = torch.exp(-math.exp(-0.5) * torch.sigmoid(layer.decay.up(torch.tanh(layer.decay.down(mixed[1])))))
-        a = torch.sigmoid(layer.rate.up(layer.rate.down(mixed[4])))
+        a = highest * torch.sigmoid(layer.rate.up(layer.rate.down(mixed[4])))
         g = layer.gate.up(torch.sigmoid(layer.gate.down(mixed[5])))
         unit = nn.functional.normalize((k * layer.key_scale).view(heads, keys), dim=-1)
         k = k * (1 + (a - 1) * layer.key_rate)
@@ -167,17 +171,19 @@ def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None) -> tuple[Te
     return torch.stack(out), torch.stack(values)
 
 
+@pytest.mark.parametrize("highest", [1, 2])
 @torch.no_grad()
-def test_rwkv7_says_what_its_equations_say_and_upper_layers_see_the_first_ones_values() -> None:
+def test_rwkv7_says_what_its_equations_say_and_upper_layers_see_the_first_ones_values(highest: int) -> None:
     torch.manual_seed(0)
-    lower, upper = (noised(mixer_class("rwkv7").of_layer(shape("rwkv7"), layer)) for layer in (0, 2))
+    dimensions = shape("rwkv7", reflections=highest > 1)
+    lower, upper = (noised(mixer_class("rwkv7").of_layer(dimensions, layer)) for layer in (0, 2))
     x = torch.randn(1, 9, 32)
     seen = sight(9)
     below, _ = lower(x, seen, lower.initial_state(1, x.device))  # type: ignore[operator]
     above, _ = upper(x, seen, upper.initial_state(1, x.device))  # type: ignore[operator]
-    wanted, values = by_hand_rwkv7(lower, x[0], None)
+    wanted, values = by_hand_rwkv7(lower, x[0], None, highest)
     torch.testing.assert_close(below[0], wanted, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(above[0], by_hand_rwkv7(upper, x[0], values)[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(above[0], by_hand_rwkv7(upper, x[0], values, highest)[0], atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()

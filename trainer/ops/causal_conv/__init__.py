@@ -1,8 +1,9 @@
 """The short causal convolution of recurrent layers: each channel weighs its last few inputs; documents need not mix."""
 
+import torch
 from torch import Tensor
 
-from trainer.ops.registration import register, require, working_type
+from trainer.ops.registration import memory_type, register, require, working_type
 
 MOST_TAPS = 8
 
@@ -33,13 +34,14 @@ def causal_conv(
         bias: (D,), none where None.
         initial_state: (B, T - 1, D), the inputs before x, oldest first; zero where None.
         reach: (B, L) integers, how many earlier inputs each step may see: with the number of its predecessors in its
-            own document, documents do not mix. All where None.
+            own document, documents do not mix. More than there are taps is all of them, less than 0 is 0: a step sees
+            its own input whatever is written here. All where None.
 
     Returns:
         y (B, L, D) in x's type and the last T - 1 inputs (B, T - 1, D) in fp32, or double for double inputs.
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not fit, or reach is not of integers.
 
     """
     require(x.ndim == len("BLD"), "x must be (batch, length, channels).")
@@ -55,7 +57,10 @@ def causal_conv(
     require(initial_state.shape == shape, "initial_state must be (batch, taps - 1, channels).")
     if reach is not None:
         require(reach.shape == (batch, length), "reach must be (batch, length).")
-        reach = reach.int()
+        require(not (reach.is_floating_point() or reach.dtype is torch.bool), "reach must be of integers.")
+        reach = reach.clamp(0, MOST_TAPS).int()  # a look at the values would wait for a GPU and break a compiled graph
     kind = working_type(x, taps, bias, initial_state)
-    y, final_state = _operator(*(part.to(kind) for part in (x, taps, bias, initial_state)), reach)
+    y, final_state = _operator(
+        x.to(memory_type(kind, x)), *(part.to(kind) for part in (taps, bias, initial_state)), reach
+    )
     return y.to(x.dtype), final_state

@@ -16,6 +16,24 @@ typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 #endif
 
+/* At first use one type of kernels is compiled at a time, to be fast: with ONLY, ONLY_ and the kernel's type as its name
+ * has it and, where a number follows, ONLY_ and that. A source may leave out the others. */
+#if !defined(ONLY) || defined(ONLY_float32)
+#define IF_FLOAT32(...) __VA_ARGS__
+#else
+#define IF_FLOAT32(...)
+#endif
+#if !defined(ONLY) || defined(ONLY_bfloat16)
+#define IF_BFLOAT16(...) __VA_ARGS__
+#else
+#define IF_BFLOAT16(...)
+#endif
+#if !defined(ONLY) || defined(ONLY_float16)
+#define IF_FLOAT16(...) __VA_ARGS__
+#else
+#define IF_FLOAT16(...)
+#endif
+
 constexpr int WARP = 32;
 constexpr float LOG2_E = 1.4426950408889634f;
 
@@ -27,6 +45,17 @@ struct fp16 {
 };
 
 #if defined(__CUDA_ARCH__)
+__device__ __forceinline__ float rounded_to_tf32(float value) {
+  uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
+  return __uint_as_float(bits);
+}
+__device__ __forceinline__ void multiply_add_tf32(float (&sum)[4], const float (&left)[4], const float (&right)[2]) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+      : "r"(__float_as_uint(left[0])), "r"(__float_as_uint(left[1])), "r"(__float_as_uint(left[2])),
+        "r"(__float_as_uint(left[3])), "r"(__float_as_uint(right[0])), "r"(__float_as_uint(right[1])));
+}
 __device__ __forceinline__ float of_bits(uint32_t bits) { return __uint_as_float(bits); }
 __device__ __forceinline__ uint32_t bits_of(float value) { return __float_as_uint(value); }
 __device__ __forceinline__ float power_of_two(float exponent) {
@@ -53,6 +82,23 @@ __device__ __forceinline__ uint32_t bits_of(float value) {
   __builtin_memcpy(&bits, &value, sizeof bits);
   return bits;
 }
+__device__ __forceinline__ float rounded_to_tf32(float value) { /* to nearest, ties away from zero; a NaN stays one */
+  const uint32_t bits = bits_of(value);
+  return (bits & 0x7fffffffu) > 0x7f800000u ? value : of_bits((bits + 0x1000u) & 0xffffe000u);
+}
+struct Brought { /* by a lane to a product, without the bits that tensor cores do not see */
+  float left[4], right[2];
+};
+__device__ __forceinline__ void multiply_add_tf32(float (&sum)[4], const float (&left)[4], const float (&right)[2]) {
+  Brought own;
+  for (int at = 0; at < 4; ++at) own.left[at] = of_bits(bits_of(left[at]) & 0xffffe000u);
+  for (int at = 0; at < 2; ++at) own.right[at] = of_bits(bits_of(right[at]) & 0xffffe000u);
+  const Brought *lanes = emulation::gathered(own) + threadIdx.x / WARP * WARP;
+  const int row = threadIdx.x % WARP / 4, column = 2 * (threadIdx.x % 4);
+  for (int at = 0; at < 4; ++at)
+    for (int k = 0; k < 8; ++k)
+      sum[at] += lanes[4 * row + k % 4].left[at / 2 + 2 * (k / 4)] * lanes[4 * (column + at % 2) + k % 4].right[k / 4];
+}
 __device__ __forceinline__ float power_of_two(float exponent) { return exponent < -126.0f ? 0.0f : exp2f(exponent); }
 __device__ __forceinline__ float load(const fp16 *place) {
   const uint32_t sign = (place->bits & 0x8000u) << 16, rest = place->bits & 0x7fffu;
@@ -73,6 +119,15 @@ __device__ __forceinline__ void store(fp16 *place, float value) {
   place->bits = static_cast<uint16_t>(sign | half);
 }
 #endif
+
+/* The value, of which the compiler forgets where it is from: what follows from it is computed where it is wanted, not ahead of
+ * a loop, where it would take registers all along. */
+__device__ __forceinline__ int forgotten(int value) {
+#if defined(__CUDA_ARCH__)
+  asm volatile("" : "+r"(value));
+#endif
+  return value;
+}
 
 __device__ __forceinline__ float load(const float *place) { return *place; }
 __device__ __forceinline__ void store(float *place, float value) { *place = value; }
@@ -103,4 +158,45 @@ template <int COUNT, int ALL = COUNT> __device__ __forceinline__ float sum_over_
     for (int distance = ALL; distance < WARP; distance *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
     return sum;
   }
+}
+
+/* sum (16 x 8) += left (16 x 8) right (8 x 8) by a warp, on tensor cores. With g = lane / 4 and t = lane % 4 a thread holds
+ * of sum (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1), of left (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4) and of
+ * right (t, g), (t + 4, g) (PTX ISA, mma.m16n8k8 of tf32). The sums are fp32. An operand keeps ten bits after the point,
+ * which is all that bf16 and fp16 have; SPLIT makes it the sum of two such numbers and leaves out their least product, so
+ * that the error is fp32's (Ootomo and Yokota 2022, arXiv 2203.03341; an infinity becomes a NaN). */
+template <bool SPLIT>
+__device__ __forceinline__ void multiply_add(float (&sum)[4], const float (&left)[4], const float (&right)[2]) {
+  float left_high[4], right_high[2];
+#pragma unroll
+  for (int at = 0; at < 4; ++at) left_high[at] = rounded_to_tf32(left[at]);
+#pragma unroll
+  for (int at = 0; at < 2; ++at) right_high[at] = rounded_to_tf32(right[at]);
+  if constexpr (SPLIT) {
+    float left_low[4], right_low[2];
+#pragma unroll
+    for (int at = 0; at < 4; ++at) left_low[at] = rounded_to_tf32(left[at] - left_high[at]);
+#pragma unroll
+    for (int at = 0; at < 2; ++at) right_low[at] = rounded_to_tf32(right[at] - right_high[at]);
+    multiply_add_tf32(sum, left_low, right_high);
+    multiply_add_tf32(sum, left_high, right_low);
+  }
+  multiply_add_tf32(sum, left_high, right_high);
+}
+
+/* sums[i] = parts[0][i] + parts[1][i] + ..., by blocks of WARPS warps with a place i for each lane; the order is fixed. */
+template <typename T, int WARPS>
+__device__ __forceinline__ void add_parts(const float *parts, T *sums, int count, long long size) {
+  __shared__ float rows[WARPS][WARP];
+  const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+  const long long at = blockIdx.x * static_cast<long long>(WARP) + lane;
+  float sum = 0.0f;
+  if (at < size)
+    for (int part = warp; part < count; part += WARPS) sum += parts[part * size + at];
+  rows[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || at >= size) return;
+#pragma unroll
+  for (int other = 1; other < WARPS; ++other) sum += rows[other][lane];
+  store(sums + at, sum);
 }

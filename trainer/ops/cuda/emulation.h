@@ -38,6 +38,7 @@ struct Thread {
   ucontext_t beginning;
   char *stack;
   bool begun, ended;
+  unsigned exchanges; /* that it took part in since the block began */
 };
 
 inline Thread threads[kThreads];
@@ -52,6 +53,15 @@ inline unsigned flat() { return thread_index.x + block_size.x * (thread_index.y 
 /* Every thread gives way once; all have arrived when the scheduler comes round again. */
 inline void barrier() {
   if (!_setjmp(threads[flat()].place)) _longjmp(scheduler, 1);
+}
+
+/* What every thread of the block gives, by thread, once all have given it; it stays until the exchange after the next. */
+template <typename Given> const Given *gathered(const Given &own) {
+  static Given given[2][kThreads];
+  Given *const turn = given[threads[flat()].exchanges++ % 2];
+  turn[flat()] = own;
+  barrier();
+  return turn;
 }
 
 inline void enter() {
@@ -77,7 +87,7 @@ inline void resume(Thread &thread) {
  * which only some threads reach a barrier would hang on a device, and is refused here. */
 inline void run_block() {
   const unsigned count = block_size.x * block_size.y * block_size.z;
-  for (unsigned number = 0; number < count; ++number) threads[number].begun = threads[number].ended = false;
+  for (unsigned number = 0; number < count; ++number) threads[number].begun = threads[number].ended = false, threads[number].exchanges = 0;
   for (bool going = true; going;) {
     unsigned ended = 0;
     for (unsigned number = 0; number < count; ++number) {

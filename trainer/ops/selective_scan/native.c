@@ -3,14 +3,35 @@
  * The state index is the outer loop and time the inner one, inside chunks of CHUNK steps: one state of LANES channels stays
  * in a register, all that a chunk needs stays in the first-level cache, and any number of states is the same code. The forward
  * pass keeps the state before each chunk; the backward pass computes a chunk's states again from it. */
+#include "bfloat16.h"
+#include "functions.h"
 #include "native.h"
 
+/* What a unit of work computes; a constant where it is called. */
+#define BARE 0
+#define GATED 1
+#define GATED_NARROW 2 /* u, delta and gate, y, and the gradients of all of them are bfloat16 */
+
 #define CHUNK 32
+#define FORGETTING 1e30f /* a step so long that exp is 0 whatever the rate */
 
 typedef struct {
-    const float *u, *delta, *a, *b, *c, *initial;
+    const void *u, *delta, *gate; /* of a gated scan delta is before softplus and its bias, see gated.py */
+    const float *a, *b, *c, *initial, *skip, *bias;
+    const uint8_t *begins;           /* NULL: nowhere */
     int64_t batch, length, channels, states, chunks, blocks, groups;
 } inputs;
+
+/* A block's step sizes in a chunk, and what the states decay by: the same, but where a document begins nothing is left. */
+INLINE void step_sizes(const inputs *in, int64_t start, int64_t steps, int64_t channel, int64_t count, const int kind,
+                       vector *delta, vector *decaying) {
+    const vector bias = kind ? load(in->bias + channel, count) : (vector){0};
+    for (int64_t t = 0; t < steps; t++) {
+        delta[t] = load_as(in->delta, (start + t) * in->channels + channel, count, kind == GATED_NARROW);
+        if (kind) delta[t] = softplus_of(delta[t] + bias);
+        decaying[t] = kind && in->begins && in->begins[start + t] ? (vector){0} + FORGETTING : delta[t];
+    }
+}
 
 INLINE vector rates_of(const inputs *in, int64_t channel, int64_t count, int64_t state, float scale) {
     vector rates = {0};
@@ -30,22 +51,24 @@ INLINE void put_state(const inputs *in, float *to, vector value, int64_t item, i
         to[(item * in->channels + channel + lane) * in->states + state] = value[lane];
 }
 
-static int forward_unit(const inputs *in, int64_t unit, float *y, float *final, float *checkpoints) {
+INLINE int forward_unit(const inputs *in, int64_t unit, void *y, float *final, float *checkpoints, const int kind) {
     const int64_t item = unit / in->blocks, channel = unit % in->blocks * LANES, states = in->states;
     const int64_t count = smaller(LANES, in->channels - channel);
     vector *held = vectors(2 * states);
     if (!held) return 1;
-    vector *rates = held + states, delta[CHUNK], driven[CHUNK], sums[CHUNK];
+    vector *rates = held + states, delta[CHUNK], decaying[CHUNK], driven[CHUNK], sums[CHUNK];
+    const vector skip = kind ? load(in->skip + channel, count) : (vector){0};
     for (int64_t n = 0; n < states; n++) {
         held[n] = state_of(in, in->initial, item, channel, count, n);
         rates[n] = rates_of(in, channel, count, n, LOG2_E);
     }
     for (int64_t chunk = 0; chunk < in->chunks; chunk++) {
         const int64_t start = item * in->length + chunk * CHUNK, steps = smaller(CHUNK, in->length - chunk * CHUNK);
+        step_sizes(in, start, steps, channel, count, kind, delta, decaying);
         for (int64_t t = 0; t < steps; t++) {
-            delta[t] = load(in->delta + (start + t) * in->channels + channel, count);
-            driven[t] = delta[t] * load(in->u + (start + t) * in->channels + channel, count);
-            sums[t] = (vector){0};
+            const vector u = load_as(in->u, (start + t) * in->channels + channel, count, kind == GATED_NARROW);
+            driven[t] = delta[t] * u;
+            sums[t] = skip * u;
         }
         for (int64_t n = 0; n < states; n++) {
             const float *b = in->b + start * states + n, *c = in->c + start * states + n;
@@ -53,12 +76,16 @@ static int forward_unit(const inputs *in, int64_t unit, float *y, float *final, 
             vector state = held[n];
             store(checkpoints + ((item * in->chunks + chunk) * states + n) * in->channels + channel, state, count);
             for (int64_t t = 0; t < steps; t++) {
-                state = exp2_of(delta[t] * rate) * state + driven[t] * b[t * states];
+                state = exp2_of(decaying[t] * rate) * state + driven[t] * b[t * states];
                 sums[t] += state * c[t * states];
             }
             held[n] = state;
         }
-        for (int64_t t = 0; t < steps; t++) store(y + (start + t) * in->channels + channel, sums[t], count);
+        for (int64_t t = 0; t < steps; t++) {
+            const int64_t at = (start + t) * in->channels + channel;
+            const vector gate = kind ? load_as(in->gate, at, count, kind == GATED_NARROW) : (vector){0};
+            store_as(y, at, kind ? sums[t] * gate * sigmoid_of(gate) : sums[t], count, kind == GATED_NARROW);
+        }
     }
     for (int64_t n = 0; n < states; n++) put_state(in, final, held[n], item, channel, count, n);
     free(held);
@@ -66,23 +93,34 @@ static int forward_unit(const inputs *in, int64_t unit, float *y, float *final, 
 }
 
 typedef struct {
-    const float *y, *final, *checkpoints;          /* given: gradients of the outputs, the states before each chunk */
-    float *u, *delta, *initial;                    /* wanted */
+    const void *y;                                 /* given: the gradient of y */
+    const float *final, *checkpoints;              /* given: the gradient of the final state, the states before each chunk */
+    void *u, *delta, *gate;                        /* wanted */
+    float *initial;                                /* wanted */
     float *a_parts, *b_parts, *c_parts;            /* wanted in parts: (batch, D, N), (groups, batch, L, N) twice */
+    float *skip_parts, *bias_parts;                /* of a gated scan: wanted in parts (batch, D) twice */
 } gradients;
 
 /* One chunk of one block of channels: adds to the chunk's lane-wise sums of the gradients of b and c. */
 INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, int64_t channel, int64_t chunk,
-                           vector *adjoints, vector *a_sums, vector *b_sums, vector *c_sums) {
+                           vector *adjoints, vector *a_sums, vector *b_sums, vector *c_sums, vector *around,
+                           const int kind) {
     const int64_t count = smaller(LANES, in->channels - channel), states = in->states;
     const int64_t start = item * in->length + chunk * CHUNK, steps = smaller(CHUNK, in->length - chunk * CHUNK);
     vector delta[CHUNK], u[CHUNK], driven[CHUNK], above[CHUNK], delta_sums[CHUNK], driven_sums[CHUNK];
-    vector before[CHUNK], decay[CHUNK];
+    vector before[CHUNK], decay[CHUNK], decaying[CHUNK], opened[CHUNK], inner[CHUNK];
+    const vector skip = kind ? load(in->skip + channel, count) : (vector){0};
+    step_sizes(in, start, steps, channel, count, kind, delta, decaying);
     for (int64_t t = 0; t < steps; t++) {
         const int64_t at = (start + t) * in->channels + channel;
-        delta[t] = load(in->delta + at, count);
-        u[t] = load(in->u + at, count);
-        above[t] = load(g->y + at, count);
+        u[t] = load_as(in->u, at, count, kind == GATED_NARROW);
+        above[t] = load_as(g->y, at, count, kind == GATED_NARROW);
+        if (kind) {
+            const vector gate = load_as(in->gate, at, count, kind == GATED_NARROW), open = sigmoid_of(gate);
+            opened[t] = above[t] * open * (gate * (1.0f - open) + 1.0f); /* what the inner y is multiplied by */
+            inner[t] = skip * u[t];
+            above[t] *= gate * open;
+        }
         driven[t] = delta[t] * u[t];
         delta_sums[t] = driven_sums[t] = (vector){0};
     }
@@ -92,8 +130,9 @@ INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, i
         vector state = load(g->checkpoints + ((item * in->chunks + chunk) * states + n) * in->channels + channel, count);
         for (int64_t t = 0; t < steps; t++) {
             before[t] = state;
-            decay[t] = exp2_of(delta[t] * rate_of_two);
+            decay[t] = exp2_of(decaying[t] * rate_of_two);
             state = decay[t] * state + driven[t] * b[t * states];
+            if (kind) inner[t] += state * c[t * states];
             c_sums[n * CHUNK + t] += above[t] * state;
         }
         vector adjoint = adjoints[n], a_sum = a_sums[n];
@@ -111,19 +150,28 @@ INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, i
     }
     for (int64_t t = 0; t < steps; t++) {
         const int64_t at = (start + t) * in->channels + channel;
-        store(g->u + at, driven_sums[t] * delta[t], count);
-        store(g->delta + at, driven_sums[t] * u[t] + delta_sums[t], count);
+        vector to_u = driven_sums[t] * delta[t], to_delta = driven_sums[t] * u[t] + delta_sums[t];
+        if (kind) {
+            to_u += above[t] * skip;
+            to_delta *= sigmoid_of(load_as(in->delta, at, count, kind == GATED_NARROW) + load(in->bias + channel, count));
+            around[0] += above[t] * u[t];
+            around[1] += to_delta;
+            store_as(g->gate, at, opened[t] * inner[t], count, kind == GATED_NARROW);
+        }
+        store_as(g->u, at, to_u, count, kind == GATED_NARROW);
+        store_as(g->delta, at, to_delta, count, kind == GATED_NARROW);
     }
 }
 
 /* A unit is one sequence and one group of channel blocks; groups depend on the shapes alone. */
-static int backward_unit(const inputs *in, int64_t unit, const gradients *g) {
+INLINE int backward_unit(const inputs *in, int64_t unit, const gradients *g, const int kind) {
     const int64_t item = unit / in->groups, group = unit % in->groups, states = in->states;
     const int64_t first = group * in->blocks / in->groups, last = (group + 1) * in->blocks / in->groups;
     const int64_t carried = (last - first) * states, summed = states * CHUNK;
-    vector *memory = vectors(2 * carried + 2 * summed);
+    vector *memory = vectors(2 * carried + 2 * summed + 2 * (last - first));
     if (!memory) return 1;
     vector *adjoints = memory, *a_sums = adjoints + carried, *b_sums = a_sums + carried, *c_sums = b_sums + summed;
+    vector *around = c_sums + summed; /* of each block: the gradients of skip and bias */
     for (int64_t block = first; block < last; block++)
         for (int64_t n = 0; n < states; n++)
             adjoints[(block - first) * states + n] =
@@ -132,7 +180,7 @@ static int backward_unit(const inputs *in, int64_t unit, const gradients *g) {
         memset(b_sums, 0, (size_t)(2 * summed) * sizeof(vector));
         for (int64_t block = first; block < last; block++)
             backward_chunk(in, g, item, block * LANES, chunk, adjoints + (block - first) * states,
-                           a_sums + (block - first) * states, b_sums, c_sums);
+                           a_sums + (block - first) * states, b_sums, c_sums, around + 2 * (block - first), kind);
         const int64_t steps = smaller(CHUNK, in->length - chunk * CHUNK);
         const int64_t at = ((group * in->batch + item) * in->length + chunk * CHUNK) * states;
         for (int64_t t = 0; t < steps; t++)
@@ -146,6 +194,10 @@ static int backward_unit(const inputs *in, int64_t unit, const gradients *g) {
         for (int64_t n = 0; n < states; n++) {
             put_state(in, g->initial, adjoints[(block - first) * states + n], item, channel, count, n);
             put_state(in, g->a_parts, a_sums[(block - first) * states + n], item, channel, count, n);
+        }
+        if (kind) {
+            store(g->skip_parts + item * in->channels + channel, around[2 * (block - first)], count);
+            store(g->bias_parts + item * in->channels + channel, around[2 * (block - first) + 1], count);
         }
     }
     free(memory);
@@ -168,7 +220,7 @@ int forward(const float *const *tensors, float *const *results, const int64_t *s
     const inputs in = described(tensors, sizes);
     int failed = 0;
     (void)threads;
-    FOR_EACH_UNIT(failed, in.batch * in.blocks, threads, forward_unit(&in, unit, results[0], results[1], results[2]))
+    FOR_EACH_UNIT(failed, in.batch * in.blocks, threads, forward_unit(&in, unit, results[0], results[1], results[2], BARE))
     return failed;
 }
 
@@ -176,13 +228,52 @@ int forward(const float *const *tensors, float *const *results, const int64_t *s
  * and initial, then room for the parts of a (B, D, N), of b and of c (groups, B, L, N each). */
 int backward(const float *const *tensors, float *const *results, const int64_t *sizes, int64_t threads) {
     const inputs in = described(tensors, sizes);
-    const gradients g = {tensors[6], tensors[7], tensors[8], results[0], results[1], results[5],
-                         results[6], results[7], results[8]};
+    const gradients g = {.y = tensors[6], .final = tensors[7], .checkpoints = tensors[8], .u = results[0], .delta = results[1],
+                         .initial = results[5], .a_parts = results[6], .b_parts = results[7], .c_parts = results[8]};
     int failed = 0;
     (void)threads;
-    FOR_EACH_UNIT(failed, in.batch * in.groups, threads, backward_unit(&in, unit, &g))
+    FOR_EACH_UNIT(failed, in.batch * in.groups, threads, backward_unit(&in, unit, &g, BARE))
     sum_parts(results[2], g.a_parts, in.batch, in.channels * in.states);
     sum_parts(results[3], g.b_parts, in.groups, in.batch * in.length * in.states);
     sum_parts(results[4], g.c_parts, in.groups, in.batch * in.length * in.states);
+    return failed;
+}
+
+/* Reads what a gated scan has beside a bare one. */
+static inputs described_gated(const float *const *tensors, const int64_t *sizes) {
+    inputs in = described(tensors, sizes);
+    in.skip = tensors[6], in.gate = tensors[7], in.bias = tensors[8];
+    in.begins = (const uint8_t *)tensors[9];
+    return in;
+}
+
+/* tensors: as for forward, then skip (D,), gate (B, L, D), bias (D,), begins (B, L) of bytes or nothing. sizes: as for
+ * forward, then whether the sequences but b and c are bfloat16. results: as of forward. */
+int forward_gated(const float *const *tensors, float *const *results, const int64_t *sizes, int64_t threads) {
+    const inputs in = described_gated(tensors, sizes);
+    int failed = 0;
+    (void)threads;
+    FOR_EACH_UNIT(failed, in.batch * in.blocks, threads,
+                  sizes[5] ? forward_unit(&in, unit, results[0], results[1], results[2], GATED_NARROW)
+                           : forward_unit(&in, unit, results[0], results[1], results[2], GATED))
+    return failed;
+}
+
+/* tensors: as for forward_gated, then the gradients of y and final, and the checkpoints. results: the gradients of u, delta, a,
+ * b, c, initial, skip, gate and bias, then room for the parts of a, b, c as in backward, and of skip and bias (B, D each). */
+int backward_gated(const float *const *tensors, float *const *results, const int64_t *sizes, int64_t threads) {
+    const inputs in = described_gated(tensors, sizes);
+    const gradients g = {.y = tensors[10], .final = tensors[11], .checkpoints = tensors[12], .u = results[0],
+                         .delta = results[1], .initial = results[5], .gate = results[7], .a_parts = results[9],
+                         .b_parts = results[10], .c_parts = results[11], .skip_parts = results[12], .bias_parts = results[13]};
+    int failed = 0;
+    (void)threads;
+    FOR_EACH_UNIT(failed, in.batch * in.groups, threads,
+                  sizes[5] ? backward_unit(&in, unit, &g, GATED_NARROW) : backward_unit(&in, unit, &g, GATED))
+    sum_parts(results[2], g.a_parts, in.batch, in.channels * in.states);
+    sum_parts(results[3], g.b_parts, in.groups, in.batch * in.length * in.states);
+    sum_parts(results[4], g.c_parts, in.groups, in.batch * in.length * in.states);
+    sum_parts(results[6], g.skip_parts, in.batch, in.channels);
+    sum_parts(results[8], g.bias_parts, in.batch, in.channels);
     return failed;
 }

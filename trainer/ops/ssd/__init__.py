@@ -2,16 +2,16 @@
 
 from torch import Tensor
 
-from trainer.ops.registration import register, require, working_type
+from trainer.ops.registration import memory_type, register, require, working_type
 
-CHUNK = 32  # steps between checkpoints; native.c has the same figure
+CHUNK = 32  # steps between checkpoints; native.c and kernels.cu have the same figure
 
 
 def _shapes(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     x, initial_state = inputs[0], inputs[-1]
     batch, length = x.shape[:2]
     heads, width, states = initial_state.shape[1:]
-    checkpoints = x.new_empty(batch, (length + CHUNK - 1) // CHUNK, heads, states, width)
+    checkpoints = initial_state.new_empty(batch, (length + CHUNK - 1) // CHUNK, heads, states, width)
     return x.new_empty(x.shape), initial_state.new_empty(initial_state.shape), checkpoints
 
 
@@ -49,7 +49,8 @@ def ssd(
     if initial_state is None:
         initial_state = x.new_zeros(shape)
     require(initial_state.shape == shape, "initial_state must be (batch, heads, width, states).")
-    tensors = (x, delta, a, b, c, initial_state)
-    kind = working_type(*tensors)
-    y, final_state, _ = _operator(*(part.to(kind) for part in tensors))
-    return y.to(x.dtype), final_state
+    kind, written = working_type(x, delta, a, b, c, initial_state), x.dtype
+    narrow = memory_type(kind, x, b, c)
+    x, b, c = (part.to(narrow) for part in (x, b, c))
+    y, final_state, _ = _operator(x, delta.to(kind), a.to(kind), b, c, initial_state.to(kind))
+    return y.to(written), final_state

@@ -2,17 +2,17 @@
 
 from torch import Tensor
 
-from trainer.ops.registration import register, require, working_type
+from trainer.ops.registration import memory_type, register, require, working_type
 
-CHUNK = 16  # steps between checkpoints; native.c has the same figure
+CHUNK = 16  # steps between checkpoints; native.c and heads.cuh have the same figure
 
 
 def _shapes(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     _, _, v, _, _, initial_state = inputs
     batch, length = v.shape[:2]
     _, heads, keys, values = initial_state.shape
-    checkpoints = v.new_empty(batch, (length + CHUNK - 1) // CHUNK, heads, values, keys)
-    return v.new_empty(v.shape), v.new_empty(initial_state.shape), checkpoints
+    checkpoints = initial_state.new_empty(batch, (length + CHUNK - 1) // CHUNK, heads, values, keys)
+    return v.new_empty(v.shape), initial_state.new_empty(initial_state.shape), checkpoints
 
 
 _operator = register("wkv6", ("r", "k", "v", "log_decay", "bonus", "initial_state"), _shapes, checkpoints=True)
@@ -47,7 +47,8 @@ def wkv6(
     if initial_state is None:
         initial_state = v.new_zeros(shape)
     require(initial_state.shape == shape, "initial_state must be (batch, heads, keys, values).")
-    tensors = (r, k, v, log_decay, bonus, initial_state)
-    kind = working_type(*tensors)
-    y, final_state, _ = _operator(*(part.to(kind) for part in tensors))
-    return y.to(v.dtype), final_state
+    kind, written = working_type(r, k, v, log_decay, bonus, initial_state), v.dtype
+    narrow = memory_type(kind, v, r, k)
+    r, k, v = (part.to(narrow) for part in (r, k, v))
+    y, final_state, _ = _operator(r, k, v, log_decay.to(kind), bonus.to(kind), initial_state.to(kind))
+    return y.to(written), final_state

@@ -2,17 +2,17 @@
 
 from torch import Tensor
 
-from trainer.ops.registration import register, require, working_type
+from trainer.ops.registration import memory_type, register, require, working_type
 
-CHUNK = 16  # steps between checkpoints; native.c has the same figure
+CHUNK = 16  # steps between checkpoints; native.c and heads.cuh have the same figure
 
 
 def _shapes(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     v, initial_state = inputs[2], inputs[-1]
     batch, length = v.shape[:2]
     heads, values, keys = initial_state.shape[1:]
-    checkpoints = v.new_empty(batch, (length + CHUNK - 1) // CHUNK, heads, values, keys + CHUNK)
-    return v.new_empty(v.shape), v.new_empty(initial_state.shape), checkpoints
+    checkpoints = initial_state.new_empty(batch, (length + CHUNK - 1) // CHUNK, heads, values, keys + CHUNK)
+    return v.new_empty(v.shape), initial_state.new_empty(initial_state.shape), checkpoints
 
 
 _operator = register("wkv7", ("r", "k", "v", "log_decay", "a", "b", "initial_state"), _shapes, checkpoints=True)
@@ -49,7 +49,8 @@ def wkv7(  # noqa: PLR0917  # the recurrence has six inputs
     if initial_state is None:
         initial_state = v.new_zeros(shape)
     require(initial_state.shape == shape, "initial_state must be (batch, heads, values, keys).")
-    tensors = (r, k, v, log_decay, a, b, initial_state)
-    kind = working_type(*tensors)
-    y, final_state, _ = _operator(*(part.to(kind) for part in tensors))
-    return y.to(v.dtype), final_state
+    kind, written = working_type(r, k, v, log_decay, a, b, initial_state), v.dtype
+    narrow = memory_type(kind, v, r, k, a, b)
+    r, k, v, a, b = (part.to(narrow) for part in (r, k, v, a, b))
+    y, final_state, _ = _operator(r, k, v, log_decay.to(kind), a, b, initial_state.to(kind))
+    return y.to(written), final_state

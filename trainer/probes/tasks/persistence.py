@@ -31,11 +31,19 @@ class Persistence:
 
     @property
     def learning(self) -> Learning:
-        """Recurrence alone: the state is all that can hold the fact."""
-        model = ModelConfig(mixers=("mamba",), width=64, layers=2, mlp_width=0)
+        """RWKV-7: the state is all that can hold the fact, and a rate of zero neither erases nor overwrites it."""
+        model = ModelConfig(mixers=("rwkv7",), width=64, layers=2)
         lengths = tuple(256 * times for times in (1, 4, 16, 64))
         return Learning(
-            model, OptimizerConfig(floor=0.0), length=256, shortest=16, test_lengths=lengths, steps=400, batch=32
+            model,
+            OptimizerConfig(floor=0.0),
+            length=256,
+            shortest=16,
+            past=4096,
+            test_lengths=lengths,
+            steps=400,
+            batch=16,
+            test_rows=64,
         )
 
     def draw(self, generator: torch.Generator, rows: int, length: int) -> Rows:

@@ -34,8 +34,8 @@ class StateTracking:
 
     @property
     def learning(self) -> Learning:
-        """RWKV-7: its state can be turned, not only weakened."""
-        model = ModelConfig(mixers=("rwkv7",), width=64, layers=2, head_width=32)
+        """RWKV-7 with reflections: without them its state can only be weakened (Grazzi et al., above)."""
+        model = ModelConfig(mixers=("rwkv7",), width=64, layers=2, head_width=32, reflections=True)
         return Learning(
             model, OptimizerConfig(floor=0.0), length=64, shortest=4, test_lengths=(64, 128, 256), steps=400, batch=32
         )

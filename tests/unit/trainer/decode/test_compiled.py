@@ -7,23 +7,25 @@ import pytest
 import torch
 from torch import nn
 
-from tests.unit.trainer.decode.models import SHAPES, model_of
+from tests.unit.trainer.decode.models import PARTS, SHAPES, model_of
 from trainer.bytes import VOCABULARY
 from trainer.decode.choose import decoder_for
 from trainer.decode.compiled import CompiledDecoder
 from trainer.decode.eager import EagerDecoder
-from trainer.decode.plan import NotPlanned, plan_of
-from trainer.decode.program import quantized
+from trainer.decode.plan import plan_of
+from trainer.decode.program import NotPlanned, quantized
 from trainer.layers.block import mixer_names
 from trainer.model import LanguageModel
 from trainer.ops import build
 
 LENGTH = 90
-PARTS = [{"mixers": ("mamba",)}, {"mixers": ("attention",)}, {"mixers": ("mamba", "attention")}, {"recipe": "llama"}]
 IDS = np.random.default_rng(1).integers(0, VOCABULARY, LENGTH)
 
 
-@pytest.fixture(scope="module", params=[(part, shape) for part in PARTS for shape in SHAPES], ids=str)
+MODELS = [(part, shape) for part in PARTS for shape in SHAPES if shape != "bare" or "mixers" in part]
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=str)
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     part, shape = request.param
     return model_of(**part, **SHAPES[shape])
@@ -61,7 +63,7 @@ def test_ids_read_together_or_one_by_one_or_by_more_threads_give_the_same_bits(m
         for decoder, cuts in zip(decoders, (range(1, LENGTH), [1, 2, 3, 7, 16, 33], [64]), strict=True):
             memory = decoder.begin()
             rows = [decoder.read(memory, part) for part in np.split(IDS, cuts)]
-            results.append((np.concatenate(rows), memory.values))
+            results.append((np.concatenate(rows), memory.values.view(np.uint32)))  # half a double may be no number
         for logits, values in results[1:]:
             assert np.array_equal(logits, results[0][0])
             assert np.array_equal(values, results[0][1])
@@ -75,7 +77,8 @@ def test_its_memory_is_the_model_s_state_and_comes_back_from_it(model: LanguageM
     expected, found = eager.export(second).tensors(), compiled.export(first).tensors()
     assert set(found) == set(expected)
     for name, tensor in expected.items():
-        torch.testing.assert_close(found[name], tensor, atol=5e-5, rtol=1e-5)
+        largest = tensor.abs().max().item()  # what is small there is what is left of larger numbers
+        torch.testing.assert_close(found[name], tensor, atol=max(5e-5, 2e-6 * largest), rtol=1e-5)
     returned = compiled.restore(compiled.export(first))
     assert np.array_equal(compiled.read(returned, IDS[60:]), compiled.read(first.fork(), IDS[60:]))
     handed_over = eager.restore(compiled.export(first))
@@ -91,6 +94,19 @@ def test_a_fork_goes_its_own_way(model: LanguageModel) -> None:
     expected = decoder.begin()
     decoder.read(expected, IDS[:30])
     assert np.array_equal(decoder.read(memory, IDS[30:60]), decoder.read(expected, IDS[30:60]))
+
+
+def test_a_memory_goes_back_to_what_it_was(model: LanguageModel) -> None:
+    decoder = CompiledDecoder(model)
+    memory = decoder.begin()
+    for at in range(0, LENGTH - 12, 5):
+        before = memory.values.view(np.uint32).copy()
+        back = memory.back(12)
+        decoder.read(memory, IDS[at : at + 12])
+        assert not np.array_equal(memory.values.view(np.uint32), before)
+        back()
+        assert (memory.position, np.array_equal(memory.values.view(np.uint32), before)) == (at, True)
+        decoder.read(memory, IDS[at : at + 5])
 
 
 @pytest.mark.parametrize("name", mixer_names())

@@ -96,12 +96,18 @@ BY_NAME = {subject.name: subject for subject in SUBJECTS}
 assert tuple(BY_NAME) == loader.OPERATORS
 
 
-def truth(subject: Subject, inputs: tuple[Tensor, ...], seed: int = 1) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
-    """Outputs and all gradients by autograd over the loop in double precision, and the gradients of the outputs."""
+def truth(
+    subject: Subject, inputs: tuple[Tensor, ...], seed: int = 1, narrow: torch.dtype = torch.float64
+) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+    """Outputs and all gradients by autograd over the loop in double precision, and the gradients of the outputs.
+
+    narrow: the type that holds the gradient of y, so that what is computed from it in that type has the same given.
+    """
     leaves = [part.detach().clone().double().requires_grad_() for part in inputs]
     outputs = subject.module("ref").forward(*leaves)[:2]
     generator = torch.Generator().manual_seed(seed)
     above = tuple(torch.randn(part.shape, dtype=torch.float64, generator=generator) for part in outputs)
+    above = (above[0].to(narrow).double(), above[1])
     grads = torch.autograd.grad(outputs, leaves, above)
     return [*(part.detach() for part in outputs), *grads], above
 

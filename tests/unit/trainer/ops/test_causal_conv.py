@@ -80,6 +80,18 @@ def test_a_whole_graph_with_a_reach_compiles() -> None:
     assert torch.equal(torch.compile(limited, fullgraph=True, backend="aot_eager")(x), limited(x))
 
 
+@pytest.mark.parametrize("rung", loader.Rung)
+def test_a_reach_out_of_bounds_is_taken_for_the_nearest_that_means_something(
+    rung: loader.Rung, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(loader.RUNG_VARIABLE, rung)
+    x, taps, bias, state = draw(6, 4)
+    wild = torch.tensor([-(2**62), -1, 0, 2, 2**31 - 1, 2**62]).expand(2, -1)
+    tame = torch.tensor([0, 0, 0, 2, 3, 3]).expand(2, -1)
+    found, wanted = (causal_conv(x, taps, bias, initial_state=state, reach=reach)[0] for reach in (wild, tame))
+    assert torch.equal(found, wanted)
+
+
 def test_no_taps_or_too_many_or_a_reach_of_another_shape_are_refused_with_a_sentence() -> None:
     x, taps, _, _ = draw(5, 8)
     with pytest.raises(ValueError, match="1 to 8 taps"):
@@ -88,3 +100,5 @@ def test_no_taps_or_too_many_or_a_reach_of_another_shape_are_refused_with_a_sent
         causal_conv(x, taps[:0])
     with pytest.raises(ValueError, match=r"reach must be \(batch, length\)"):
         causal_conv(x, taps, reach=reach_of((4,)))
+    with pytest.raises(ValueError, match="reach must be of integers"):
+        causal_conv(x, taps, reach=reach_of((5,)).double())

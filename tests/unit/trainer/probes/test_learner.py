@@ -9,7 +9,7 @@ import torch
 
 from trainer.__main__ import main
 from trainer.config import ModelConfig, OptimizerConfig
-from trainer.probes import learner
+from trainer.probes import learner, lessons
 from trainer.probes.learner import build, learn, score
 from trainer.probes.table import Line, table
 from trainer.probes.task import NOT_ASKED, Learning, names
@@ -62,7 +62,7 @@ def test_what_is_read_in_pieces_is_answered_as_the_whole_is(monkeypatch: pytest.
 def test_shorter_lessons_hold_as_many_ids() -> None:
     generator = torch.Generator().manual_seed(0)
     shortest = replace(QUICK, length=96, shortest=24, batch=10)
-    sizes = [learner._lesson(SMALL, shortest, generator).ids.shape for _ in range(60)]
+    sizes = [lessons.drawn(SMALL, shortest, generator, long=True).rows.ids.shape for _ in range(60)]
     lengths = {length for _, length in sizes}
     assert min(lengths) >= 24 and max(lengths) <= 96 and len(lengths) > 20
     assert all(960 - length < rows * length <= 960 for rows, length in sizes)

@@ -1,0 +1,37 @@
+/* Vectors from and to memory that holds fp32 or bfloat16; `narrow`, a constant where it is called, says which. */
+#ifndef TRAINER_BFLOAT16_H
+#define TRAINER_BFLOAT16_H
+
+#include "native.h"
+
+INLINE vector widened(const uint16_t *from, int64_t count) {
+    uint16_t halves[LANES] = {0};
+    integers bits;
+    if (count >= LANES) memcpy(halves, from, sizeof halves);
+    else memcpy(halves, from, (size_t)count * sizeof *halves);
+    for (int lane = 0; lane < LANES; lane++) bits[lane] = (int32_t)((uint32_t)halves[lane] << 16);
+    return (vector)bits;
+}
+
+/* To the nearest, to the even one of two; a NaN stays one. */
+INLINE void narrowed(uint16_t *to, vector value, int64_t count) {
+    uint16_t halves[LANES];
+    const integers bits = (integers)value, unordered = value != value;
+    const integers rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    const integers chosen = (rounded & ~unordered) | (0x7fc0 & unordered);
+    for (int lane = 0; lane < LANES; lane++) halves[lane] = (uint16_t)chosen[lane];
+    if (count >= LANES) memcpy(to, halves, sizeof halves);
+    else memcpy(to, halves, (size_t)count * sizeof *halves);
+}
+
+/* `count` numbers from place `at` on (LANES of them where it is more). */
+INLINE vector load_as(const void *from, int64_t at, int64_t count, const int narrow) {
+    return narrow ? widened((const uint16_t *)from + at, count) : load((const float *)from + at, count);
+}
+
+INLINE void store_as(void *to, int64_t at, vector value, int64_t count, const int narrow) {
+    if (narrow) narrowed((uint16_t *)to + at, value, count);
+    else store((float *)to + at, value, count);
+}
+
+#endif
