@@ -2,11 +2,14 @@
 
 import ctypes
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from trainer.ops import build
+
+_NUMBERS_FOR_A_THREAD: Final = 8192  # of the largest tensor; waking another thread costs as much as fewer take
 
 
 def call(
@@ -19,11 +22,13 @@ def call(
 
     """
     run = getattr(build.library(operator), function)
+    largest = max(tensor.numel() for tensor in (*tensors, *results))
+    threads = min(torch.get_num_threads(), 1 + largest // _NUMBERS_FOR_A_THREAD)
     failed = run(
         (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors)),
         (ctypes.c_void_p * len(results))(*(tensor.data_ptr() for tensor in results)),
         (ctypes.c_int64 * len(sizes))(*sizes),
-        ctypes.c_int64(torch.get_num_threads()),
+        ctypes.c_int64(threads),
     )
     if failed:
         msg = f"{operator} found no memory for its scratch; use a smaller batch."
