@@ -1,6 +1,5 @@
 """`ghostd audit`: is a dataset what was exported and signed, and does a sample of it still run; needs no database."""
 
-import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from ghostd.export.variations import VariationRecord
     from ghostd.ports import Sandbox
     from ghostd.settings import Settings
-
-_CALLS = 64  # variations of one execution
 
 
 def audit(
@@ -96,19 +93,13 @@ async def _replay_variations(
     sandbox: "Sandbox", crystal: "Crystal", variations: "Sequence[VariationRecord]"
 ) -> list[str]:
     """What the crystal's code answers to its variations now, where that is not what the dataset says."""
-    from ghostd.core.evidence import Run
+    from ghostd.cycles.execution import answers
 
-    if not variations:
-        return []
-    batches = [variations[start : start + _CALLS] for start in range(0, len(variations), _CALLS)]
-    code, entry = crystal.lesson.code, crystal.concept.entry
-    async with sandbox.cell() as cell:
-        outcomes = await cell.run([Run(code, entry, tuple(one.arguments for one in batch)) for batch in batches])
+    given = await answers(sandbox, crystal, [one.arguments for one in variations])
     return [
         f"crystal {crystal.id[:12]} does not answer {one.question!r} with what is written."
-        for batch, outcome in zip(batches, outcomes, strict=True)
-        for one, call in itertools.zip_longest(batch, outcome.calls)  # a run that was ended answers fewer
-        if call is None or call.value != one.value
+        for one, answer in zip(variations, given, strict=True)
+        if answer.value != one.value
     ]
 
 

@@ -11,12 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ghostd.core.attestation import result_hash, run_key
 from ghostd.core.canonical import display
 from ghostd.core.crystal import Crystal
-from ghostd.core.evidence import Run
 from ghostd.core.variation import Answered, Form, Pair, Variation, form_of, pairs_of, varied
 from ghostd.cycles.config import SelfDistillationConfig
+from ghostd.cycles.execution import answers
 from ghostd.cycles.run import journalled
 from ghostd.errors import NotFound
 from ghostd.ports import Journal, Sandbox
@@ -26,7 +25,6 @@ _VARY = "Ask it about other numbers: "
 _OTHERS = 8  # known questions that each known one is shown to be varied into
 _CHOICES = 16  # proposals of one request
 _NUMBER_BYTES = 12  # of each number that a proposal may hold, with what parts it from the next
-_CALLS = 64  # of one execution
 _ANSWER_BYTES = 64
 Say = Callable[[str], None]
 
@@ -145,19 +143,11 @@ class SelfDistillation:
         answered: list[Answered] = []
         for crystal_id, ours in by_crystal.items():
             crystal = material.crystals[crystal_id]
-            batches = [ours[start : start + _CALLS] for start in range(0, len(ours), _CALLS)]
-            runs = [
-                Run(crystal.lesson.code, crystal.concept.entry, tuple(one.variation.arguments for one in batch))
-                for batch in batches
-            ]
-            async with self.sandbox.cell() as cell:
-                outcomes = await cell.run(runs)
-            for batch, run, outcome in zip(batches, runs, outcomes, strict=True):
-                proof = run_key(run, cell.place), result_hash(outcome)
-                for one, call in zip(batch, outcome.calls, strict=False):  # a run that was ended answers fewer
-                    if call.value:
-                        own = one.answer == display(call.value)
-                        answered.append(Answered(one.variation, call.value, *proof, one.confidence, own))
+            given = await answers(self.sandbox, crystal, [one.variation.arguments for one in ours])
+            for one, answer in zip(ours, given, strict=True):
+                if answer.value:
+                    proof, own = (answer.run_key, answer.result_hash), one.answer == display(answer.value)
+                    answered.append(Answered(one.variation, answer.value, *proof, one.confidence, own))
         return answered
 
 

@@ -16,7 +16,6 @@ from trainer.layers.positions import rates
 from trainer.model import LanguageModel
 
 _MIXERS: Final = "trainer.decode.mixers"
-_BASE: Final = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,8 @@ def _turned(model: LanguageModel, program: Program, stream: int) -> Common:
     shape, device = model.shape, model.head.weight.device
     angles, word_angles = program.row(shape.head_width), program.row(shape.head_width)
     pairs = shape.head_width // 2
-    halves = tuple(rates(count, _BASE, device).cpu().numpy() for count in (pairs - pairs // 2, pairs // 2))
-    wanted = {"attention": (angles, rates(pairs, _BASE, device).cpu().numpy())}
+    halves = tuple(rates(count, device).cpu().numpy() for count in (pairs - pairs // 2, pairs // 2))
+    wanted = {"attention": (angles, rates(pairs, device).cpu().numpy())}
     if model.tokenizer is not None:
         lay_out_tokenizer(model.tokenizer, program, stream, word_angles, halves)
     else:  # every byte is a word

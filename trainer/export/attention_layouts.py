@@ -15,7 +15,8 @@ from trainer.export.layout import (
     require_options,
     require_stack,
 )
-from trainer.layers.attention import BASE, Attention
+from trainer.layers.attention import Attention
+from trainer.layers.positions import BASE
 from trainer.model import LanguageModel
 
 

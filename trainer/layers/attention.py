@@ -3,16 +3,13 @@
 RoPE: Su et al. 2021, arXiv 2104.09864. QK-norm: Henry et al. 2020, arXiv 2010.04245 (with RMS norms).
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainer.layers import positions
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.shape import ModelShape
-
-BASE: Final = 10_000.0  # of the rotations' wave lengths, in positions
 
 
 class Attention(Mixer):
@@ -44,7 +41,8 @@ class Attention(Mixer):
         )
         if self.query_key_norm:
             query, key = (functional.rms_norm(each, (self.head_width,)) for each in (query, key))
-        query, key = _rotated(query, sight.positions), _rotated(key, sight.positions)
+        angles = sight.positions[:, None] * positions.rates(self.head_width // 2, x.device)  # (L, half)
+        query, key = positions.turned(query, angles), positions.turned(key, angles)
         keys = torch.cat([state["keys"].to(key.dtype), key], dim=2)
         values = torch.cat([state["values"].to(value.dtype), value], dim=2)
         if sight.single and keys.shape[2] == length <= self.window:
@@ -69,16 +67,6 @@ class Attention(Mixer):
     def parameters_of(shape: ModelShape) -> int:
         """Queries, keys, values and the output."""
         return 4 * shape.width**2
-
-
-def _rotated(x: Tensor, positions: Tensor) -> Tensor:
-    """Each pair (i, i + half) of the last dimension turned by its position; the angles are taken in fp64."""
-    half = x.shape[-1] // 2
-    rates = BASE ** (-torch.arange(half, device=x.device, dtype=torch.float64) / half)
-    angles = positions[:, None] * rates  # (L, half)
-    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
 MIXER = Attention

@@ -14,12 +14,12 @@ from torch.nn import functional
 from trainer.layers.convolution import TAPS, convolved
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.ops.ssd import ssd
+from trainer.ops.underflow import UNDERFLOW
 from trainer.shape import ModelShape
 
 _EXPANSION: Final = 2  # inner channels for each of the residual stream
 _RATES: Final = (1.0, 16.0)
 _STEP_SIZES: Final = (1e-3, 1e-1)
-_UNDERFLOW: Final = 110.0  # exp(-110) is 0 in fp32, denormals included
 
 
 class Mamba2(Mixer):
@@ -70,7 +70,7 @@ class Mamba2(Mixer):
         if not sight.single:
             # A new document forgets: a step so long that nothing is left, and an input weighed down by as much.
             begins = ~sight.same_segment(1)[..., None]
-            reset_delta = delta + begins * (_UNDERFLOW / rates.detach().abs().min())
+            reset_delta = delta + begins * (UNDERFLOW / rates.detach().abs().min())
             written = values * (delta / reset_delta)[..., None]
         y, heads = ssd(
             written, reset_delta, rates, write[:, :, None], read[:, :, None], initial_state=state["heads"].float()

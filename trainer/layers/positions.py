@@ -1,12 +1,14 @@
 """Where an id stands in its document, counted in bytes or in soft words, and rotations by it; it has no parameters."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from trainer.layers.mixer import Sight
+
+BASE: Final = 10_000.0  # of the rotations' wave lengths, in bytes or words
 
 
 def places(sight: Sight, before: Tensor) -> Tensor:
@@ -66,9 +68,9 @@ def _from_the_last_start(terms: Tensor, starts: Tensor) -> Tensor:
     return total - (total - terms).gather(1, last)
 
 
-def rates(count: int, base: float, device: torch.device) -> Tensor:
-    """(count,) float64: by how many radians a pair turns for each position, from 1 to nearly 1 / base."""
-    return base ** (-torch.arange(count, device=device, dtype=torch.float64) / count)
+def rates(count: int, device: torch.device) -> Tensor:
+    """(count,) float64: by how many radians a pair turns for each position, from 1 to nearly 1 / BASE."""
+    return BASE ** (-torch.arange(count, device=device, dtype=torch.float64) / count)
 
 
 def turned(x: Tensor, angles: Tensor) -> Tensor:

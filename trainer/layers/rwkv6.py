@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.layers.token_shift import depth, inputs_before, ramp
+from trainer.ops.underflow import UNDERFLOW
 from trainer.ops.wkv6 import wkv6
 from trainer.shape import ModelShape
 
@@ -18,7 +19,6 @@ _MIXES: Final = 5  # decay, key, value, receptance and gate each have their shar
 _SHARE_RANK, _DECAY_RANK = 32, 64  # of the published models below 4,096 channels; narrow layers have less
 _SMALL: Final = 0.01  # the largest initial value of the low-rank matrices
 _NORM_EPSILON: Final = 64e-5
-_UNDERFLOW: Final = 110.0  # exp(-110) is 0 in fp32, denormals included
 
 
 class Rwkv6(Mixer):
@@ -101,7 +101,7 @@ class Rwkv6(Mixer):
             return wkv6(r, k, v, log_decay, self.bonus, initial_state=state)
         begins = ~sight.same_segment(1)[..., None, None]
         own = (r * self.bonus * k).sum(-1, keepdim=True) * v
-        y, after = wkv6(r * ~begins, k, v, log_decay - begins * _UNDERFLOW, self.bonus, initial_state=state)
+        y, after = wkv6(r * ~begins, k, v, log_decay - begins * UNDERFLOW, self.bonus, initial_state=state)
         return torch.where(begins, own, y), after
 
     @staticmethod

@@ -16,12 +16,12 @@ from torch.nn import functional
 
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.layers.token_shift import depth, inputs_before, ramp
+from trainer.ops.underflow import UNDERFLOW
 from trainer.ops.wkv7 import wkv7
 from trainer.shape import ModelShape
 
 _MIXES: Final = 6  # receptance, decay, key, value, rate and gate each have their shares
 _NORM_EPSILON: Final = 64e-5
-_UNDERFLOW: Final = 110.0  # exp(-110) is 0 in fp32, denormals included
 _NAME: Final = "rwkv7"
 
 
@@ -111,7 +111,7 @@ class Rwkv7(Mixer):
         lookup = -unit
         if not sight.single:  # a new document forgets: nothing decays into it, nothing is looked up from before
             begins = ~sight.same_segment(1)[..., None, None]
-            log_decay, lookup = log_decay - begins * _UNDERFLOW, lookup * ~begins
+            log_decay, lookup = log_decay - begins * UNDERFLOW, lookup * ~begins
         y, heads = wkv7(r, k, v, log_decay, lookup, unit * rate, initial_state=state["heads"].float())
         y = functional.group_norm(
             y.flatten(0, 1).flatten(1), self.bonus.shape[0], self.norm_scale, self.norm_bias, _NORM_EPSILON

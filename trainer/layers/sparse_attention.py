@@ -21,7 +21,6 @@ from trainer.layers import positions
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.shape import ModelShape
 
-_BASE: Final = 10_000.0  # of the rotations' wave lengths, in bytes or words
 _NOWHERE: Final = -1  # the place of a landmark that is not there, and the document of what stands before the beginning
 _FILLING: Final = -2  # the document of what fills the last block
 
@@ -109,8 +108,8 @@ class SparseAttention(Mixer):
         by_words = pairs // 2
         words = places.double() if sight.words is None else sight.words
         turns = [
-            places.double()[..., None] * positions.rates(pairs - by_words, _BASE, places.device),
-            words[..., None] * positions.rates(by_words, _BASE, places.device),
+            places.double()[..., None] * positions.rates(pairs - by_words, places.device),
+            words[..., None] * positions.rates(by_words, places.device),
         ]
         return torch.cat(turns, dim=-1)[:, None]
 

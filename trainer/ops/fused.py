@@ -13,8 +13,7 @@ from torch import Tensor
 
 from trainer.ops import loader
 from trainer.ops.loader import Rung
-
-_LIBRARY = torch.library.Library("trainer", "FRAGMENT")
+from trainer.ops.registration import Passes, define
 
 
 class FusedFunction(Protocol):
@@ -39,8 +38,6 @@ def register(name: str, arguments: str, shapes: Callable[..., tuple[Tensor, Tens
     tensors = arguments.count("Tensor ")
     kinds = arguments.split(", ")
     saved = ", ".join([*kinds[:tensors], "Tensor kept", *kinds[tensors:]])
-    _LIBRARY.define(f"{name}({arguments}) -> (Tensor, Tensor)")
-    _LIBRARY.define(f"{name}_backward(Tensor gradient, {saved}) -> Tensor")
 
     def forward(*inputs: Any) -> tuple[Tensor, ...]:
         return _implementation(name, inputs[0]).forward(*inputs)
@@ -60,13 +57,8 @@ def register(name: str, arguments: str, shapes: Callable[..., tuple[Tensor, Tens
         found = getattr(torch.ops.trainer, f"{name}_backward")(above, *ctx.saved_tensors, *ctx.numbers)
         return found, *(None for _ in kinds[1:])
 
-    _LIBRARY.impl(name, forward, "CompositeExplicitAutograd")
-    _LIBRARY.impl(f"{name}_backward", backward, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"trainer::{name}", shapes, lib=_LIBRARY)
-    torch.library.register_fake(f"trainer::{name}_backward", shape_of_gradient, lib=_LIBRARY)
-    torch.library.register_autograd(f"trainer::{name}", gradient, setup_context=remember, lib=_LIBRARY)
-    operator: Callable[..., Any] = getattr(torch.ops.trainer, name).default
-    return operator
+    passes = Passes(forward, backward, shapes, shape_of_gradient, remember, gradient)
+    return define(name, f"({arguments}) -> (Tensor, Tensor)", f"(Tensor gradient, {saved}) -> Tensor", passes)
 
 
 def _implementation(name: str, sample: Tensor) -> FusedFunction:

@@ -6,6 +6,7 @@ its own backward reads.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -43,8 +44,6 @@ def register(
     saved += ", Tensor checkpoints" if checkpoints else ""
     outputs = ", ".join(["Tensor"] * (3 if checkpoints else 2))
     gradients = ", ".join(["Tensor"] * len(inputs))
-    _LIBRARY.define(f"{name}({arguments}) -> ({outputs})")
-    _LIBRARY.define(f"{name}_backward(Tensor grad_y, Tensor grad_final, {saved}) -> ({gradients})")
 
     def chosen(sample: Tensor) -> loader.Implementation:
         return implementation(sample) if implementation else loader.implementation(name, sample)
@@ -73,11 +72,33 @@ def register(
         found = getattr(torch.ops.trainer, f"{name}_backward")(*given, *ctx.saved_tensors)
         return *found, *(None for _ in optional)
 
-    _LIBRARY.impl(name, forward, "CompositeExplicitAutograd")
-    _LIBRARY.impl(f"{name}_backward", backward, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"trainer::{name}", shapes, lib=_LIBRARY)
-    torch.library.register_fake(f"trainer::{name}_backward", shapes_of_gradients, lib=_LIBRARY)
-    torch.library.register_autograd(f"trainer::{name}", gradient, setup_context=remember, lib=_LIBRARY)
+    passes = Passes(forward, backward, shapes, shapes_of_gradients, remember, gradient)
+    return define(
+        name, f"({arguments}) -> ({outputs})", f"(Tensor grad_y, Tensor grad_final, {saved}) -> ({gradients})", passes
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """What torch is told of an operator beside its schema."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    shapes: Callable[..., Any]  # empty outputs for inputs, used while tracing
+    shapes_of_gradients: Callable[..., Any]
+    remember: Callable[..., None]  # autograd's setup_context
+    gradient: Callable[..., Any]  # autograd's backward, which calls the operator's
+
+
+def define(name: str, schema: str, schema_of_gradients: str, passes: Passes) -> Callable[..., Any]:
+    """Defines `trainer::name` and `trainer::name_backward`; returns the first."""
+    _LIBRARY.define(f"{name}{schema}")
+    _LIBRARY.define(f"{name}_backward{schema_of_gradients}")
+    _LIBRARY.impl(name, passes.forward, "CompositeExplicitAutograd")
+    _LIBRARY.impl(f"{name}_backward", passes.backward, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"trainer::{name}", passes.shapes, lib=_LIBRARY)
+    torch.library.register_fake(f"trainer::{name}_backward", passes.shapes_of_gradients, lib=_LIBRARY)
+    torch.library.register_autograd(f"trainer::{name}", passes.gradient, setup_context=passes.remember, lib=_LIBRARY)
     operator: Callable[..., Any] = getattr(torch.ops.trainer, name).default
     return operator
 

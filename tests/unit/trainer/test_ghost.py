@@ -62,7 +62,7 @@ def test_sparse_attention_sees_the_last_ids_and_the_landmarks_before_them(length
 
 
 def dense(layer: SparseAttention, asking: Tensor, place: int, seen: Tensor, places: Tensor) -> Tensor:
-    rates = torch.cat([positions.rates(4, 10_000.0, seen.device)] * 2)  # no tokenizer: words are counted as bytes
+    rates = torch.cat([positions.rates(4, seen.device)] * 2)  # no tokenizer: words are counted as bytes
 
     def heads(projection: nn.Linear, x: Tensor, at: Tensor | None) -> Tensor:
         split = projection(x).view(len(x), 2, 16).transpose(0, 1)

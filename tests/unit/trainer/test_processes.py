@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -66,6 +67,11 @@ def alone(path: Path, last: int = 0) -> None:
 def losses(path: Path) -> list[float]:
     lines = (path.parent / "out/metrics.jsonl").read_text().splitlines()
     return [each["loss"] for each in map(json.loads, lines) if "loss" in each]
+
+
+def looks(path: Path) -> list[dict[str, Any]]:
+    lines = (path.parent / "out/diagnostics.jsonl").read_text().splitlines()
+    return [each for each in map(json.loads, lines) if each["event"] == "look"]
 
 
 def last(path: Path) -> Path:
@@ -136,7 +142,7 @@ def test_two_processes_equal_one_within_rounding(runs: dict[str, Path], name: st
 def test_two_processes_that_are_killed_go_on_to_the_last_bit(runs: dict[str, Path]) -> None:
     for file in ("model.safetensors", "training.safetensors"):
         assert (last(runs["killed"]) / file).read_bytes() == (last(runs["copied"]) / file).read_bytes()
-    for journal in ("metrics.jsonl", "samples.jsonl"):
+    for journal in ("metrics.jsonl", "samples.jsonl", "diagnostics.jsonl"):
         killed, copied = (runs[name].parent / "out" / journal for name in ("killed", "copied"))
         assert killed.read_bytes() == copied.read_bytes()
 
@@ -147,6 +153,21 @@ def test_a_resumed_part_of_a_run_is_the_same_bits_where_the_processes_are_the_sa
     assert losses(runs["copied then one"])[:HALF] == losses(runs["copied"])[:HALF]
     assert losses(runs["sharded then one"])[:HALF] == losses(runs["sharded"])[:HALF]
     assert losses(runs["copied"]) != losses(runs["one"]), "one process did all the work"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["copied", "sharded", "one then sharded"])
+def test_diagnostics_of_two_processes_measure_what_those_of_one_measure(runs: dict[str, Path], name: str) -> None:
+    seen, expected = looks(runs[name]), looks(runs["one"])
+    assert [each["step"] for each in seen] == [each["step"] for each in expected] == [1, STEPS]
+    for mine, other in zip(seen, expected, strict=True):
+        assert mine["norm"] == pytest.approx(other["norm"], rel=10 * DIFFERENCE)
+        assert mine["parts"].keys() == other["parts"].keys()
+        for component, measures in mine["parts"].items():
+            assert measures.keys() == other["parts"][component].keys()
+            for measure in ("gradient", "weight", "update"):
+                known = other["parts"][component][measure]
+                assert measures[measure] == pytest.approx(known, rel=10 * DIFFERENCE), (component, measure)
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:

@@ -183,3 +183,25 @@ __device__ __forceinline__ bool is_earlier(int step, int other) { return step < 
 __device__ __forceinline__ bool is_later(int step, int other) { return step > other; }
 __device__ __forceinline__ bool is_not_earlier(int step, int other) { return step >= other; }
 __device__ __forceinline__ bool is_not_later(int step, int other) { return step <= other; }
+
+/* The kernels of an operator by its OF_TILES(T, name, PIECES, TILES): of each type, for heads of up to 16, 32 and 64 keys. */
+#if !defined(ONLY) || defined(ONLY_16)
+#define IF_16(...) __VA_ARGS__
+#else
+#define IF_16(...)
+#endif
+#if !defined(ONLY) || defined(ONLY_32)
+#define IF_32(...) __VA_ARGS__
+#else
+#define IF_32(...)
+#endif
+#if !defined(ONLY) || defined(ONLY_64)
+#define IF_64(...) __VA_ARGS__
+#else
+#define IF_64(...)
+#endif
+#define OF_TYPES(TILES, name)                                                                                           \
+  IF_FLOAT32(OF_TILES(float, float32_##name, 3, TILES))                                                                 \
+  IF_BFLOAT16(OF_TILES(bf16, bfloat16_##name, 1, TILES))                                                                \
+  IF_FLOAT16(OF_TILES(fp16, float16_##name, 2, TILES))
+#define OF_ALL_HEADS IF_16(OF_TYPES(1, 16)) IF_32(OF_TYPES(2, 32)) IF_64(OF_TYPES(4, 64))

@@ -3,8 +3,6 @@
 A document forgets what was before it by a step so long that nothing is left, and by an input weighed down by as much.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,8 +10,7 @@ from torch.nn import functional
 from trainer.ops import loader
 from trainer.ops.registration import working_type
 from trainer.ops.selective_scan import selective_scan
-
-_UNDERFLOW: Final = 110.0  # exp(-110) is 0 in fp32, denormals included
+from trainer.ops.underflow import UNDERFLOW
 
 
 def _steps(delta: Tensor, a: Tensor, bias: Tensor, begins: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -21,7 +18,7 @@ def _steps(delta: Tensor, a: Tensor, bias: Tensor, begins: Tensor | None) -> tup
     sizes = functional.softplus(delta + bias)
     if begins is None or not a.numel():
         return sizes, sizes
-    return sizes, sizes + begins.to(sizes.dtype)[..., None] * (_UNDERFLOW / a.detach().abs().min())
+    return sizes, sizes + begins.to(sizes.dtype)[..., None] * (UNDERFLOW / a.detach().abs().min())
 
 
 def composed(inputs: tuple[Tensor, ...], begins: Tensor | None) -> tuple[Tensor, Tensor]:

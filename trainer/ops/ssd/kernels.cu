@@ -245,6 +245,33 @@ __device__ void summarise(const Sizes &sizes, const T *wide, const float *delta,
   each_state<TILES>(state, sizes, seat, sizes.width, 1, [&](float &value, int at) { place[at] = value; });
 }
 
+/* sums (P, steps) += lefts^T rights over a chunk's steps, for the warp's rows of the width; `right_at` gives the right operand
+ * for the result's 8 steps from `step` and the sum's from `k` on. */
+template <bool SPLIT, typename Right>
+__device__ __forceinline__ void add_over_steps(float (&sums)[STEPS][4], const WideRows &lefts, const Seat &seat,
+                                               Right right_at) {
+#pragma unroll(SPLIT ? 1 : 2)
+  for (int k = 0; k < STEPS; ++k) {
+    float left[4];
+    left_down(left, lefts, seat, 8 * k, 16 * seat.warp);
+#pragma unroll
+    for (int piece = 0; piece < STEPS; ++piece) {
+      float right[2];
+      right_at(right, 8 * piece, 8 * k);
+      multiply_add<SPLIT>(sums[piece], left, right);
+    }
+  }
+}
+
+/* rows = sums (P, steps), turned: the warp's rows of the width. */
+__device__ __forceinline__ void put_width(WideRows &rows, const float (&sums)[STEPS][4], const Seat &seat) {
+#pragma unroll
+  for (int piece = 0; piece < STEPS; ++piece)
+#pragma unroll
+    for (int at = 0; at < 4; ++at)
+      rows[8 * piece + seat.pair + at % 2][16 * seat.warp + seat.row + at / 2 * 8] = sums[piece][at];
+}
+
 template <typename T, int TILES>
 __device__ void run_forward(const Sizes &sizes, const T *x, const float *delta, const float *a, const T *b, const T *c,
                             const float *begins, T *y, float *checkpoints, float *final_state) {
@@ -310,23 +337,9 @@ __device__ void run_forward(const Sizes &sizes, const T *x, const float *delta, 
 #pragma unroll
       for (int at = 0; at < 4; ++at) read[piece][at] *= into[8 * piece + seat.pair + at % 2];
     __syncthreads();
-#pragma unroll(SPLIT ? 1 : 2)
-    for (int k = 0; k < STEPS; ++k) {
-      float driven[4];
-      left_down(driven, rows, seat, 8 * k, 16 * seat.warp);
-#pragma unroll
-      for (int piece = 0; piece < STEPS; ++piece) {
-        float right[2];
-        right_along(right, pairs, seat, 8 * piece, 8 * k);
-        multiply_add<SPLIT>(read[piece], driven, right);
-      }
-    }
+    add_over_steps<SPLIT>(read, rows, seat, [&](float(&right)[2], int step, int k) { right_along(right, pairs, seat, step, k); });
     __syncthreads();
-#pragma unroll
-    for (int piece = 0; piece < STEPS; ++piece)
-#pragma unroll
-      for (int at = 0; at < 4; ++at)
-        rows[8 * piece + seat.pair + at % 2][16 * seat.warp + seat.row + at / 2 * 8] = read[piece][at];
+    put_width(rows, read, seat);
     __syncthreads();
 #pragma unroll 4
     for (int at = threadIdx.x; at < CHUNK * WIDTH; at += THREADS) {
@@ -531,23 +544,10 @@ __device__ void run_backward(const Sizes &sizes, const T *grad_y, const T *x, co
     for (int piece = 0; piece < STEPS; ++piece)
 #pragma unroll
       for (int at = 0; at < 4; ++at) grad_driven[piece][at] *= out[8 * piece + seat.pair + at % 2];
-#pragma unroll(SPLIT ? 1 : 2)
-    for (int k = 0; k < STEPS; ++k) {
-      float left[4];
-      left_down(left, above_rows, seat, 8 * k, 16 * seat.warp);
-#pragma unroll
-      for (int piece = 0; piece < STEPS; ++piece) {
-        float right[2];
-        right_down(right, scores, seat, 8 * k, 8 * piece);
-        multiply_add<SPLIT>(grad_driven[piece], left, right);
-      }
-    }
+    add_over_steps<SPLIT>(grad_driven, above_rows, seat,
+                          [&](float(&right)[2], int step, int k) { right_down(right, scores, seat, k, step); });
     __syncthreads();
-#pragma unroll
-    for (int piece = 0; piece < STEPS; ++piece)
-#pragma unroll
-      for (int at = 0; at < 4; ++at)
-        above_rows[8 * piece + seat.pair + at % 2][16 * seat.warp + seat.row + at / 2 * 8] = grad_driven[piece][at];
+    put_width(above_rows, grad_driven, seat);
 #pragma unroll
     for (int piece = 0; piece < 2; ++piece)
 #pragma unroll

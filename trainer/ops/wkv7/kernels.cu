@@ -309,18 +309,4 @@ __device__ void run_backward(const Sizes &sizes, const T *grad_y, const T *r, co
   }                                                                                                                     \
   KERNEL(wkv7_backward_##name)
 
-#define OF_TYPES(TILES, name)                                                                                           \
-  IF_FLOAT32(OF_TILES(float, float32_##name, 3, TILES))                                                                 \
-  IF_BFLOAT16(OF_TILES(bf16, bfloat16_##name, 1, TILES))                                                                \
-  IF_FLOAT16(OF_TILES(fp16, float16_##name, 2, TILES))
-
-/* Heads of up to 16, 32 and 64 keys. */
-#if !defined(ONLY) || defined(ONLY_16)
-OF_TYPES(1, 16)
-#endif
-#if !defined(ONLY) || defined(ONLY_32)
-OF_TYPES(2, 32)
-#endif
-#if !defined(ONLY) || defined(ONLY_64)
-OF_TYPES(4, 64)
-#endif
+OF_ALL_HEADS

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -122,3 +123,11 @@ def computed(module: Implementation, inputs: tuple[Tensor, ...], above: tuple[Te
 def relative_rms(found: Tensor, wanted: Tensor) -> float:
     """Root mean square of the difference over that of what is wanted."""
     return float((found.double() - wanted).square().sum().sqrt() / wanted.square().sum().sqrt().clamp_min(1e-30))
+
+
+def use_instructions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiles C for an instruction set from now on; skips the test where this processor lacks it."""
+    order = ["scalar", "avx2", "avx512"]
+    if order.index(name) > order.index(build.instruction_set()):
+        pytest.skip(f"needs a processor with {name}")
+    monkeypatch.setenv(build.INSTRUCTION_SET_VARIABLE, name)

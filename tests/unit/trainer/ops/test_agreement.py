@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from tests.unit.trainer.ops.subjects import BY_NAME, NATIVE, SUBJECTS, Subject, computed, relative_rms, truth
+from tests.unit.trainer.ops.subjects import (
+    BY_NAME,
+    NATIVE,
+    SUBJECTS,
+    Subject,
+    computed,
+    relative_rms,
+    truth,
+    use_instructions,
+)
 from trainer.ops import build, loader
 
 SHAPES = 80  # for each operator: 240 in all
@@ -35,10 +44,7 @@ def test_native_and_chunk_agree_with_the_loop_on_awkward_shapes(subject: Subject
 @pytest.mark.parametrize("subject", NATIVE, ids=lambda subject: subject.name)
 @pytest.mark.parametrize("instructions", build.INSTRUCTION_SETS)
 def test_every_instruction_set_agrees(subject: Subject, instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = ["scalar", "avx2", "avx512"]
-    if order.index(instructions) > order.index(build.instruction_set()):
-        pytest.skip(f"needs a processor with {instructions}")
-    monkeypatch.setenv(build.INSTRUCTION_SET_VARIABLE, instructions)
+    use_instructions(instructions, monkeypatch)
     assert max(worst(subject, "cpu", shape) for shape in subject.shapes(SHAPES)[::13]) <= GATE
 
 

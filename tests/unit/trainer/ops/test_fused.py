@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.unit.trainer.ops.subjects import relative_rms
+from tests.unit.trainer.ops.subjects import relative_rms, use_instructions
 from trainer.ops import build, loader
 from trainer.ops.capped_cross_entropy import capped_cross_entropy
 from trainer.ops.loader import Rung
@@ -162,10 +162,7 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
 
 @pytest.mark.parametrize("instructions", build.INSTRUCTION_SETS)
 def test_every_instruction_set_agrees(instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = ["scalar", "avx2", "avx512"]
-    if order.index(instructions) > order.index(build.instruction_set()):
-        pytest.skip(f"needs a processor with {instructions}")
-    monkeypatch.setenv(build.INSTRUCTION_SET_VARIABLE, instructions)
+    use_instructions(instructions, monkeypatch)
     logits, rest = 8 * normal(40, 261), (*drawn_targets((40, 261)), 15.0)
     wanted = learnt(lambda logits: priced(logits, *rest), logits.double())
     for one, other in zip(learnt(lambda logits: capped_cross_entropy(logits, *rest), logits), wanted, strict=True):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.unit.trainer.ops.subjects import relative_rms
+from tests.unit.trainer.ops.subjects import relative_rms, use_instructions
 from tests.unit.trainer.ops.test_gated_scan import GATES, drawn, error, shapes
 from trainer.ops import build, loader
 from trainer.ops.selective_scan import gated_cpu
@@ -24,10 +24,7 @@ def test_c_agrees_with_the_composition_on_awkward_shapes(dtype: torch.dtype) -> 
 
 @pytest.mark.parametrize("instructions", build.INSTRUCTION_SETS)
 def test_every_instruction_set_agrees(instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = ["scalar", "avx2", "avx512"]
-    if order.index(instructions) > order.index(build.instruction_set()):
-        pytest.skip(f"needs a processor with {instructions}")
-    monkeypatch.setenv(build.INSTRUCTION_SET_VARIABLE, instructions)
+    use_instructions(instructions, monkeypatch)
     assert max(error(gated_cpu, shape, torch.float32, seed) for seed, shape in enumerate(shapes(6))) <= 1e-5
 
 
