@@ -14,6 +14,7 @@ from rich.text import Text
 from ghostd.cli.student_line import student_line
 from ghostd.daemon.health import DaemonState
 from ghostd.db.store import PostgresStore
+from ghostd.settings import Settings
 
 _BAR = 30  # characters
 
@@ -121,8 +122,8 @@ def _ago(moment: float) -> str:
 class LiveView:
     """Redraws while the daemon works in the same process."""
 
-    def __init__(self, store: PostgresStore, state: DaemonState, data_dir: str) -> None:
-        self._store, self._state, self._data_dir = store, state, data_dir
+    def __init__(self, store: PostgresStore, state: DaemonState, settings: Settings) -> None:
+        self._store, self._state, self._settings = store, state, settings
         self._live = Live(auto_refresh=False, screen=False, transient=False)
 
     async def __aenter__(self) -> Self:
@@ -148,5 +149,6 @@ class LiveView:
             "store": self._state.store,
             "alarm": self._state.alarm,
         }
-        document = {"daemon": daemon, "data_dir": self._data_dir, "knowledge": await knowledge_status(self._store)}
+        knowledge = await knowledge_status(self._store, self._settings.calibration.window_days)
+        document = {"daemon": daemon, "data_dir": str(self._settings.data_dir), "knowledge": knowledge}
         self._live.update(render(document), refresh=True)

@@ -42,7 +42,7 @@ async def _status(settings: "Settings") -> dict[str, Any]:
     if not settings.data_dir.is_dir():
         return {"daemon": daemon, "data_dir": str(settings.data_dir), "knowledge": None}
     async with opened_store(settings) as store:
-        knowledge = await knowledge_status(store)
+        knowledge = await knowledge_status(store, settings.calibration.window_days)
     return {"daemon": daemon, "data_dir": str(settings.data_dir), "knowledge": knowledge}
 
 

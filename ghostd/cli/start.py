@@ -51,7 +51,7 @@ async def _start(settings: "Settings", crystals: int, seconds: float, *, live: b
     async with opened_daemon(settings, _say) as (daemon, store):
         stop.begun()
         if live:
-            async with LiveView(store, daemon.state, str(settings.data_dir)) as view:
+            async with LiveView(store, daemon.state, settings) as view:
                 reason = await daemon.run(Until(crystals, seconds), stop, view.refresh)
         else:
             reason = await daemon.run(Until(crystals, seconds), stop)

@@ -11,7 +11,7 @@ from ghostd.daemon.health import is_running, read_state
 from ghostd.db.store import PostgresStore
 from ghostd.monitor.training import training_status
 
-_CALIBRATION_SECONDS = 30 * 86_400.0
+_DAY_SECONDS = 86_400.0
 
 
 def daemon_status(data_dir: Path) -> dict[str, Any]:
@@ -34,8 +34,8 @@ def daemon_status(data_dir: Path) -> dict[str, Any]:
     }
 
 
-async def knowledge_status(store: PostgresStore) -> dict[str, Any]:
-    """Everything that the database knows, read in one go."""
+async def knowledge_status(store: PostgresStore, calibration_days: float) -> dict[str, Any]:
+    """Everything that the database knows, read in one go; calibration over the days that its alarm is judged by."""
     waterfall = await store.waterfall()
     domains = await store.domains()
     return {
@@ -56,14 +56,14 @@ async def knowledge_status(store: PostgresStore) -> dict[str, Any]:
         "spend": await store.spend(),
         "rungs": [asdict(one) for one in await store.rung_costs()],
         "runs": await store.recent_runs(8),
-        "calibration": await calibration_status(store),
+        "calibration": await calibration_status(store, calibration_days),
         "training": await training_status(store),
     }
 
 
-async def calibration_status(store: PostgresStore) -> dict[str, Any]:
-    """How often the verifier was fooled in the last 30 days, bounds at 95 %, and whether crystallisation pauses."""
-    tallies = await store.calibration_window(_CALIBRATION_SECONDS)
+async def calibration_status(store: PostgresStore, days: float) -> dict[str, Any]:
+    """How often the verifier was fooled in as many last days, bounds at 95 %, and whether crystallisation pauses."""
+    tallies = await store.calibration_window(days * _DAY_SECONDS)
     alarm = await store.calibration_alarm()
     false, true = total(tallies, Label.FALSE), total(tallies, Label.TRUE)
     return {

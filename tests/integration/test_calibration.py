@@ -124,7 +124,7 @@ async def test_the_alarm_makes_lessons_wait_and_loses_none(
         await asyncio.sleep(1.0)
         assert number("SELECT count(*) FROM crystals") == 0
         assert number("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'verify'") == 4
-        status = (await knowledge_status(store))["calibration"]
+        status = (await knowledge_status(store, chosen.calibration.window_days))["calibration"]
         assert "of 6 false items were accepted" in status["paused"]
         assert await store.calibration_window(3600) == ()
         assert [one.planted for one in await store.calibration_window(3600, settled=True)] == [6]
@@ -133,4 +133,4 @@ async def test_the_alarm_makes_lessons_wait_and_loses_none(
         ended = f"SELECT count(*) FROM attempts WHERE verdict <> '' AND id IN ({', '.join(map(str, waiting))})"
         await eventually(lambda: number(ended) == len(waiting), 60)
     assert number("SELECT count(*) FROM crystals") >= 3
-    assert (await knowledge_status(store))["calibration"]["paused"] == ""
+    assert (await knowledge_status(store, chosen.calibration.window_days))["calibration"]["paused"] == ""
