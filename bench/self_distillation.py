@@ -1,6 +1,6 @@
 """Ten known questions to a thousand verified variations: prints what each round brought, and a JSON line.
 
-    python bench/self_distillation.py [--recipe transformer] [--crystals 60] [--target 1000] [--rounds 8] [--asked 2400]
+    python bench/self_distillation.py [--recipe transformer] [--domain number-theory] [--target 1000] [--rounds 8]
 
 A textbook lesson is answered by its own code in the real sandbox; the students are really trained, each from nothing.
 "Held out" are questions of the known forms whose numbers no student is ever taught: before is round 0.
@@ -28,10 +28,12 @@ from ghostd.settings import Settings
 from ghostd.textbook import index
 
 
-def families() -> list[tuple[Concept, Lesson]]:
-    """Lessons of the textbook whose questions have a form."""
+def families(domain: str) -> list[tuple[Concept, Lesson]]:
+    """Lessons of the textbook on one domain, '' for all, whose questions have a form."""
     found = []
     for chapter in index.chapters().values():
+        if domain not in {"", chapter.domain.slug}:
+            continue
         for family in chapter.families:
             entry = index.entry_at(family, family.parameters[0])
             pairs = [Pair("", "", question, arguments, "") for question, arguments in entry.exercises]
@@ -69,6 +71,8 @@ async def main(options: argparse.Namespace, home: Path) -> None:
             target=options.target,
             rounds=options.rounds,
             asked=options.asked,
+            passes=options.passes,
+            last_passes=options.last_passes,
         ),
     )
     began = time.monotonic()
@@ -76,13 +80,15 @@ async def main(options: argparse.Namespace, home: Path) -> None:
         opened_store(settings) as store,
         opened_sandbox(settings, trusted_teacher=True, say=print) as sandbox,
     ):
-        crystals = [await stored(store, sandbox, *one) for one in families()[: options.crystals]]
+        crystals = [await stored(store, sandbox, *one) for one in families(options.domain)[: options.crystals]]
         cycle = self_distillation_of(settings, store, sandbox, home / "pupils")
         rounds = await cycle.run(crystals, options.seed, print)
-    print("\n| round | taught | held out | proposed | known form | new | confident | own answer | kept | all |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(
+        "\n| round | taught | held out | guessed | proposed | known form | new | confident | own answer | kept | all |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for one in rounds:
-        held = f"{one.held_out_right} of {one.held_out}"
+        held = f"{one.held_out_right} of {one.held_out} | {one.held_out_guessed}"
         print(f"| {one.number} | {one.taught} | {held} | {one.proposed} | {one.of_known_form} | {one.new} | "
               f"{one.confident} | {one.answered} | {one.verified} | {one.total} |")  # fmt: skip
     print(json.dumps({"rounds": [asdict(one) for one in rounds], "seconds": round(time.monotonic() - began, 1)}))
@@ -91,15 +97,19 @@ async def main(options: argparse.Namespace, home: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default=TrainingConfig().recipe)
+    parser.add_argument("--domain", default="number-theory", help="of the known questions; '' for any")
+    usual = SelfDistillationConfig()
     for name, default in [
         ("crystals", 8),
-        ("pairs", 10),
-        ("target", 1000),
-        ("rounds", 8),
-        ("asked", 2400),
+        ("pairs", usual.pairs),
+        ("target", usual.target),
+        ("rounds", usual.rounds),
+        ("asked", usual.asked),
+        ("passes", usual.passes),
+        ("last-passes", usual.last_passes),
         ("seed", 0),
     ]:
-        parser.add_argument(f"--{name}", type=int, default=default)
+        parser.add_argument(f"--{name}", type=type(default), default=default)
     with tempfile.TemporaryDirectory(prefix="ghostd-bench-") as folder:
         Path(folder).chmod(0o755)
         asyncio.run(main(parser.parse_args(), Path(folder)))

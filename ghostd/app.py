@@ -196,7 +196,7 @@ def self_distillation_of(settings: Settings, store: PostgresStore, sandbox: Sand
         validates=False,
     )
     trainer = ChildTrainer(settings.training.threads, settings.training.niceness)
-    return SelfDistillation(ChildPupil(Workshop(folder), trainer, plan, config.passes), sandbox, store, store, config)
+    return SelfDistillation(ChildPupil(Workshop(folder), trainer, plan), sandbox, store, store, config)
 
 
 def training_sentence(settings: Settings) -> str:

@@ -104,8 +104,10 @@ class RunFolders(Protocol):
 class Pupil(Protocol):
     """A student for one purpose: taught a few conversations, then asked. Raises TrainingFailed."""
 
-    def taught(self, lessons: Sequence[tuple[str, str]]) -> AbstractAsyncContextManager["Served"]:
-        """Train a new one on (question, answer) alone; it is there to be asked for as long as the context."""
+    def taught(self, lessons: Sequence[tuple[str, str]], passes: float) -> AbstractAsyncContextManager["Served"]:
+        """Train a new one on (question, answer) alone, so many times over all at least; it is there to be asked for as
+        long as the context.
+        """
         ...
 
 

@@ -31,7 +31,7 @@ def render(document: dict[str, Any]) -> RenderableType:
         _rungs(knowledge),
         _calibration(knowledge["calibration"]),
         student_line(knowledge["training"]),
-        Columns([_waterfall(knowledge), _rejections(knowledge)], padding=(0, 3)),
+        Columns([_waterfall(knowledge), *_rejections(knowledge)], padding=(0, 3)),
         _domains(knowledge),
     )
 
@@ -99,11 +99,14 @@ def _waterfall(knowledge: dict[str, Any]) -> Table:
     return table
 
 
-def _rejections(knowledge: dict[str, Any]) -> Table:
+def _rejections(knowledge: dict[str, Any]) -> list[Table]:
+    """One table, none without a rejection."""
+    if not knowledge["rejections"]:
+        return []
     table = Table("reason", "count", title="Most frequent rejections", title_justify="left", box=None)
     for one in knowledge["rejections"][:8]:
         table.add_row(Text(one["reason"]), str(one["count"]))
-    return table
+    return [table]
 
 
 def _domains(knowledge: dict[str, Any]) -> Table:

@@ -32,6 +32,6 @@ async def _serve(settings: "Settings", model: str, port: int) -> None:
         raise TrainerMissing(missing)
     async with opened_store(settings) as store:
         student = await student_named(store, model)
-    typer.echo(f"ghostd: student {student.id} on http://127.0.0.1:{port}/v1")
+    typer.echo(f"ghostd: student {student.id} is coming up; Ctrl-C ends it")  # the server says where it listens
     asked = command("serve", student.folder, "--port", str(port))
     await show_child(asked, threads=settings.training.threads, variables={})

@@ -13,7 +13,7 @@ def student_line(training: dict[str, Any]) -> RenderableType:
     champion, last, running = training["champion"], training["last"], training["running"]
     lines = []
     if running:
-        lines.append(Text(f"student {running['student']} ({running['recipe']}): {_how_far(running)}", style="cyan"))
+        lines.append(Text(f"student {running['student']} ({running['recipe']}): {how_far(running)}", style="cyan"))
     if champion:
         lines.append(Text(f"champion: student {champion['student']} ({champion['recipe']}), {_score(champion)}"))
         if champion["revoked"]:
@@ -28,19 +28,25 @@ def student_line(training: dict[str, Any]) -> RenderableType:
     return Group(*lines)
 
 
-def _how_far(running: dict[str, Any]) -> str:
-    if not running["steps"]:
-        return str(running["status"])
-    left = running["left_seconds"]
-    words = f"{running['status']}, step {running['step']} of {running['steps']}"
-    return words if left is None else f"{words}, about {_duration(left)} left"
+def how_far(running: dict[str, Any]) -> str:
+    """Where an unfinished student is, in words."""
+    words = [str(running["status"])]
+    if running["steps"]:
+        words.append(f"step {running['step']} of {running['steps']}")
+    if running["bits_per_byte"] is not None:
+        words.append(f"{running['bits_per_byte']:.3f} bits per byte")
+    if running["answers"]:
+        words.append(f"{running['answers']} answers in its exam")
+    elif running["left_seconds"] is not None:
+        words.append(f"about {_duration(running['left_seconds'])} left")
+    return ", ".join(words)
 
 
 def _score(student: dict[str, Any]) -> str:
     if student["bits_per_byte"] is None:
         return "not examined"
     right = f", {student['right']} of {student['asked']} answers right" if student["asked"] else ""
-    return f"{student['bits_per_byte']:.3f} bits per byte{right} on {student['crystals']} crystals"
+    return f"{student['bits_per_byte']:.3f} bits per byte{right}, learnt from {student['crystals']} crystals"
 
 
 def _duration(seconds: float) -> str:

@@ -78,16 +78,17 @@ async def _here(cycle: "Training", store: "PostgresStore", student: "TrainingRun
 async def _watch(store: "PostgresStore", run_id: int) -> None:
     """Draw how far the run is, until cancelled."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    from ghostd.monitor.training import pace_of_run
+    from ghostd.cli.student_line import how_far
+    from ghostd.monitor.training import progress_of
 
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"student {run_id}", total=None)
+    columns = TextColumn("student {task.description}"), BarColumn(), TextColumn("{task.fields[words]}")
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(str(run_id), total=None, words="")
         while True:
-            found = await asyncio.to_thread(pace_of_run, await store.training_run(run_id))
-            if found.steps:
-                bar.update(task, completed=found.step, total=found.steps)
+            found = await asyncio.to_thread(progress_of, await store.training_run(run_id))
+            bar.update(task, completed=found["step"], total=found["steps"] or None, words=how_far(found))
             await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -39,6 +39,11 @@ class Form:
     least: int  # over all known arguments
     most: int
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The least and the greatest number that a variation may have."""
+        return min(self.least, 0), max(self.most, 1) * _REACH
+
     def question(self, numbers: Sequence[int]) -> str:
         """The question about these numbers."""
         return "".join(part + str(number) for part, number in zip(self.parts, [*numbers, ""], strict=True))
@@ -109,7 +114,8 @@ def varied(form: Form, numbers: str) -> Variation | None:
     if len(written) != len(form.parts) - 1 or not all(_NUMBER.fullmatch(one) for one in written):
         return None
     found = [int(one) for one in written]
-    if not all(min(form.least, 0) <= one <= max(form.most, 1) * _REACH for one in found):
+    least, most = form.reach
+    if not all(least <= one <= most for one in found):
         return None
     return Variation(form.crystal_id, form.lineage, form.question(found), ", ".join(written))
 

@@ -1,6 +1,6 @@
 """How eager the cycles are."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -116,20 +116,23 @@ class SelfDistillationConfig(BaseModel):
     """Verified variations at which it ends."""
     rounds: int = Field(8, ge=1)
     """Times at most that a student is taught, asked for variations, and its successor taught those too."""
-    asked: int = Field(2400, ge=1)
-    """Proposals to ask for in one round."""
-    temperature: float = Field(1.5, gt=0, le=2)
-    """Of the proposals: higher ones are more various and less often numbers."""
+    asked: int = Field(4800, ge=1)
+    """Proposals to ask for in one round, at most: they cost little beside teaching a student."""
+    temperatures: tuple[Annotated[float, Field(gt=0, le=2)], ...] = Field((1.0, 1.5, 2.0), min_length=1)
+    """Of the proposals: higher ones are more various and less often numbers. Each form is asked at the one that brings
+    the most that is new."""
     confidence: float = Field(-4.0, le=0)
     """Mean log-probability of its bytes, in nats, below which a proposal is not looked at; a byte drawn at random has
     -5.5."""
-    held_out: int = Field(5, ge=1)
+    held_out: int = Field(35, ge=1)
     """Variations of each form that are never taught, and measure what a student makes of what it was taught."""
-    steps: int = Field(80, ge=1)
-    """Of each student's training at least. A first student that trains much longer knows its few lessons so well that
-    it proposes nothing else."""
-    passes: float = Field(10.0, gt=0)
-    """Over all that a student is taught, at least; successors are taught more, and so train longer."""
+    steps: int = Field(40, ge=1)
+    """Of each student's training at least. A first student that trains longer knows its few lessons so well that it
+    proposes nothing else."""
+    passes: float = Field(3.0, gt=0)
+    """Over all that a student is taught who is to propose, at least: few, for the same reason."""
+    last_passes: float = Field(25.0, gt=0)
+    """Over all questions, for the last student, who only answers. With ten it has not yet learnt what it is taught."""
     batch: int = Field(4, ge=1)
     """Rows of one step; the lessons of a first student fill about two."""
     width: int = Field(128, ge=8)

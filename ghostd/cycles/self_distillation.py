@@ -7,13 +7,17 @@ only counted.
 """
 
 import random
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 
+from ghostd.core.answering import Said
 from ghostd.core.canonical import display
 from ghostd.core.crystal import Crystal
-from ghostd.core.variation import Answered, Form, Pair, Variation, form_of, pairs_of, varied
+from ghostd.core.curriculum import VARY, Material, answers_of, by_crystal, chosen, guessed, hold_out, how_to_vary
+from ghostd.core.variation import Answered, Form, Pair, Variation, varied
+from ghostd.core.warmth import begun, counted, next_temperature
 from ghostd.cycles.config import SelfDistillationConfig
 from ghostd.cycles.execution import answers
 from ghostd.cycles.run import journalled
@@ -21,9 +25,9 @@ from ghostd.errors import NotFound
 from ghostd.ports import Journal, Sandbox
 from ghostd.student_ports import Pupil, Served, Variations
 
-_VARY = "Ask it about other numbers: "
-_OTHERS = 8  # known questions that each known one is shown to be varied into
 _CHOICES = 16  # proposals of one request
+_LATELY = 800  # proposals over which it is judged whether new ones have become rare
+_RARE = 0.01
 _NUMBER_BYTES = 12  # of each number that a proposal may hold, with what parts it from the next
 _ANSWER_BYTES = 64
 Say = Callable[[str], None]
@@ -36,11 +40,12 @@ class Round:
     number: int
     taught: int  # questions, with their answers
     held_out_right: int
+    held_out_guessed: int  # as many were right if it said what is most often the answer to questions of that form
     held_out: int
     proposed: int
     of_known_form: int  # distinct questions among them
     new: int  # and neither known nor held out
-    confident: int
+    confident: int  # and the student sure enough of them
     answered: int  # by the student itself, as execution did
     verified: int  # executed, and stored
     total: int  # stored so far
@@ -65,7 +70,9 @@ class SelfDistillation:
         if not material.forms:
             raise NotFound("No crystal has questions that differ in whole numbers alone; learn more (`ghostd start`).")
         generator = random.Random(seed)  # noqa: S311 - which numbers are held out is no secret
-        reserved = hold_out(material, self.config.held_out, generator)
+        before = await self.records.variations([form.crystal_id for form in material.forms])
+        learnt = {one.question for one in [*material.pairs, *map(_pair, before)]}
+        reserved = hold_out(material.forms, learnt, self.config.held_out, generator)
         truth = await self._executed([Proposal(one) for one in reserved], material)
         rounds: list[Round] = []
         async with journalled(self.journal, "self-distillation", f"{len(material.pairs)} known questions") as run:
@@ -74,15 +81,16 @@ class SelfDistillation:
                 last = number == self.config.rounds or len(known) >= self.config.target
                 taught = [*material.pairs, *map(_pair, known)]
                 barred = {one.question for one in taught} | {one.variation.question for one in truth}
-                async with self.pupil.taught(lessons(taught, generator)) as student:
+                examples = [] if last else how_to_vary(taught, generator)
+                say(f"round {number}: a new student is taught {len(taught)} questions ...")
+                passes = self.config.last_passes if last else self.config.passes
+                async with self.pupil.taught([*answers_of(taught), *examples], passes) as student:
                     right = [await _right(student, one) for one in truth]
-                    wave = Wave() if last else await self._wave(student, taught, material.forms, generator)
-                    fresh = [one for one in wave.proposals if one.variation.question not in barred]
-                    sure = [
-                        await self._self_answered(student, one)
-                        for one in fresh
-                        if one.confidence >= self.config.confidence
-                    ]
+                    wave = Wave(barred, self.config.target - len(known))
+                    if not last:
+                        say(f"round {number}: it is asked for others, {self.config.asked} times at most ...")
+                        await self._ask(student, wave, taught, material.forms, generator)
+                    sure = [await self._self_answered(student, one) for one in wave.sure]
                 answered = await self._executed(sure, material)
                 kept = await self.records.keep_variations(answered)
                 rounds.append(
@@ -90,10 +98,11 @@ class SelfDistillation:
                         number,
                         taught=len(taught),
                         held_out_right=sum(right),
+                        held_out_guessed=guessed(taught, truth),
                         held_out=len(truth),
                         proposed=wave.asked,
-                        of_known_form=len(wave.proposals),
-                        new=len(fresh),
+                        of_known_form=len(wave.questions),
+                        new=wave.new,
                         confident=len(sure),
                         answered=sum(one.answered for one in answered),
                         verified=kept,
@@ -107,41 +116,40 @@ class SelfDistillation:
             await self.journal.finish_run(run, "ok", counts, sentence(rounds[-1]))
         return rounds
 
-    async def _wave(
-        self, student: Served, taught: Sequence[Pair], forms: Sequence[Form], generator: random.Random
-    ) -> "Wave":
-        """Proposals around what was taught, all forms alike, each question once."""
-        found: dict[str, Proposal] = {}
-        asked = 0
-        by_form = _by_crystal(taught)
-        while asked < self.config.asked:
+    async def _ask(
+        self, student: Served, wave: "Wave", taught: Sequence[Pair], forms: Sequence[Form], generator: random.Random
+    ) -> None:
+        """Ask for variations of what was taught, all forms alike.
+
+        It ends with enough of them, with the round's proposals spent, or when new ones have become rare: a successor
+        that has learnt those will find others.
+        """
+        by_form = by_crystal(taught)
+        tallies = {form: begun(self.config.temperatures) for form in forms}
+        while wave.asked < self.config.asked and not wave.over:
             form = generator.choice(forms)
+            temperature = next_temperature(tallies[form], generator)
             said = await student.ask(
-                _VARY + generator.choice(by_form[form.crystal_id]).question,
+                VARY + generator.choice(by_form[form.crystal_id]).question,
                 most=_NUMBER_BYTES * (len(form.parts) - 1),
-                temperature=self.config.temperature,
+                temperature=temperature,
                 seed=generator.randrange(1 << 30),
                 choices=_CHOICES,
             )
-            asked += len(said)
-            for one in said:
-                variation = varied(form, one.text)
-                if variation is not None and variation.question not in found:
-                    confidence = one.confidence if one.confidence is not None else float("-inf")
-                    found[variation.question] = Proposal(variation, confidence)
-        return Wave(asked, tuple(found.values()))
+            kept = sum(wave.take(form, one, self.config.confidence) for one in said)
+            tallies[form] = counted(tallies[form], temperature, new=kept, old=len(said) - kept)
 
     async def _self_answered(self, student: Served, one: "Proposal") -> "Proposal":
         (answer,) = await student.ask(one.variation.question, most=_ANSWER_BYTES)
         return replace(one, answer=answer.text.strip())
 
-    async def _executed(self, proposals: Sequence["Proposal"], material: "Material") -> list[Answered]:
+    async def _executed(self, proposals: Sequence["Proposal"], material: Material) -> list[Answered]:
         """Those that the crystals' code answers, with the answers; each crystal's in a fresh cell."""
-        by_crystal: dict[str, list[Proposal]] = defaultdict(list)
+        grouped: dict[str, list[Proposal]] = defaultdict(list)
         for one in proposals:
-            by_crystal[one.variation.crystal_id].append(one)
+            grouped[one.variation.crystal_id].append(one)
         answered: list[Answered] = []
-        for crystal_id, ours in by_crystal.items():
+        for crystal_id, ours in grouped.items():
             crystal = material.crystals[crystal_id]
             given = await answers(self.sandbox, crystal, [one.variation.arguments for one in ours])
             for one, answer in zip(ours, given, strict=True):
@@ -149,15 +157,6 @@ class SelfDistillation:
                     proof, own = (answer.run_key, answer.result_hash), one.answer == display(answer.value)
                     answered.append(Answered(one.variation, answer.value, *proof, one.confidence, own))
         return answered
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What a student begins with."""
-
-    pairs: tuple[Pair, ...]
-    forms: tuple[Form, ...]
-    crystals: Mapping[str, Crystal]  # whose code answers, by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,58 +168,42 @@ class Proposal:
     answer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wave:
-    """The proposals of one round."""
+    """The proposals of one round, as they come."""
 
+    barred: AbstractSet[str]  # questions that are known or held out
+    wanted: int
     asked: int = 0
-    proposals: tuple[Proposal, ...] = ()  # of a known form, each once
+    new: int = 0
+    questions: set[str] = field(default_factory=set)  # of a known form
+    sure: list[Proposal] = field(default_factory=list)
+    lately: deque[bool] = field(default_factory=lambda: deque(maxlen=_LATELY))  # whether each was taken
 
+    @property
+    def over(self) -> bool:
+        """Whether there are enough, or new ones have become rare."""
+        dry = len(self.lately) == _LATELY and sum(self.lately) < _RARE * _LATELY
+        return dry or len(self.sure) >= self.wanted
 
-def chosen(crystals: Sequence[Crystal], count: int) -> Material:
-    """The first `count` questions of crystals whose questions have a form, whole crystals together."""
-    pairs: list[Pair] = []
-    forms: list[Form] = []
-    used: dict[str, Crystal] = {}
-    for crystal in crystals:
-        ours = pairs_of(crystal)
-        form = form_of(ours)
-        if form is not None and len(pairs) + len(ours) <= count:
-            pairs += ours
-            forms.append(form)
-            used[crystal.id] = crystal
-    return Material(tuple(pairs), tuple(forms), used)
+    def take(self, form: Form, said: Said, confidence: float) -> bool:
+        """Count one proposal; whether it is a new question that the student is sure enough of."""
+        self.asked += 1
+        self.lately.append(self._takes(form, said, confidence))
+        return self.lately[-1]
 
-
-def hold_out(material: Material, count: int, generator: random.Random) -> list[Variation]:
-    """For each form at most `count` questions between its least and its greatest number that are not known."""
-    known = {pair.question for pair in material.pairs}
-    reserved: list[Variation] = []
-    for form in material.forms:
-        places = len(form.parts) - 1
-        drawn = [[generator.randint(form.least, form.most) for _ in range(places)] for _ in range(20 * count)]
-        found = [varied(form, numbers) for numbers in dict.fromkeys(", ".join(map(str, row)) for row in drawn)]
-        reserved += [one for one in found if one is not None and one.question not in known][:count]
-    return reserved
-
-
-def lessons(taught: Sequence[Pair], generator: random.Random) -> list[tuple[str, str]]:
-    """Every question with its answer, and with the numbers of some others of its form."""
-    answers = [(one.question, one.value) for one in taught]
-    for ours in _by_crystal(taught).values():
-        for one in ours:
-            others = [other.arguments for other in ours if other.arguments != one.arguments]
-            shown = generator.sample(others, min(_OTHERS, len(others)))
-            answers += [(_VARY + one.question, numbers) for numbers in shown]
-    return answers
-
-
-def _by_crystal(taught: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """The questions of each crystal, which are those of one form."""
-    found: dict[str, list[Pair]] = defaultdict(list)
-    for one in taught:
-        found[one.crystal_id].append(one)
-    return found
+    def _takes(self, form: Form, said: Said, confidence: float) -> bool:
+        variation = varied(form, said.text)
+        if variation is None or variation.question in self.questions:
+            return False
+        self.questions.add(variation.question)
+        if variation.question in self.barred:
+            return False
+        self.new += 1
+        if said.confidence is None or said.confidence < confidence:
+            return False
+        self.sure.append(Proposal(variation, said.confidence))
+        return True
 
 
 def _pair(known: Answered) -> Pair:
@@ -231,7 +214,8 @@ def _pair(known: Answered) -> Pair:
 def sentence(one: Round) -> str:
     """The round in words."""
     return (
-        f"round {one.number}: taught {one.taught} questions, {one.held_out_right} of {one.held_out} held out right; "
+        f"round {one.number}: taught {one.taught} questions, {one.held_out_right} of {one.held_out} held out right "
+        f"(guessing: {one.held_out_guessed}); "
         f"{one.proposed} proposals, {one.of_known_form} different questions, {one.new} new, "
         f"{one.confident} confident, "
         f"{one.answered} answered right by itself, {one.verified} verified and kept, {one.total} in all"

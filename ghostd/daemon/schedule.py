@@ -1,5 +1,6 @@
 """Timers (APScheduler, memory store): each only inserts a job; the queue's key keeps equal ones from piling up."""
 
+import logging
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -13,6 +14,8 @@ class Schedule:
     """Starts and stops the timers."""
 
     def __init__(self, jobs: Jobs, config: DaemonConfig) -> None:
+        # That a timer is left out while its last firing still inserts is as it should be, and nobody's news.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._scheduler = AsyncIOScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )

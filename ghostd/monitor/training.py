@@ -1,12 +1,13 @@
 """The student's part of the status: the champion, the run under way, the last verdict; it trains nothing."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from ghostd.core.training import Pace, RunStatus, TrainingRun
 from ghostd.db.store import PostgresStore
 from ghostd.errors import TrainingFailed
-from ghostd.student.workshop import pace_of, read_plan
+from ghostd.student.workshop import answers_given, bits_per_byte_of, pace_of, read_plan
 
 
 async def training_status(store: PostgresStore) -> dict[str, Any]:
@@ -18,20 +19,17 @@ async def training_status(store: PostgresStore) -> dict[str, Any]:
         "crystals_since": await store.crystals_since_training(),
         "champion": _student(champion) if champion else None,
         "last": _student(finished[0]) if finished else None,
-        "running": _running(unfinished) if unfinished else None,
+        "running": progress_of(unfinished) if unfinished else None,
     }
 
 
-def pace_of_run(run: TrainingRun) -> Pace:
-    """How far the run is; nothing where it has not begun, or its folder is on another machine."""
-    try:
-        return pace_of(Path(run.folder), read_plan(Path(run.folder))) if run.folder else Pace()
-    except TrainingFailed:
-        return Pace()
-
-
-def _running(run: TrainingRun) -> dict[str, Any]:
-    pace = pace_of_run(run)
+def progress_of(run: TrainingRun) -> dict[str, Any]:
+    """How far an unfinished run is; nothing where it has not begun, or its folder is on another machine."""
+    folder = Path(run.folder) if run.folder else None
+    pace = Pace()
+    if folder is not None:
+        with contextlib.suppress(TrainingFailed):
+            pace = pace_of(folder, read_plan(folder))
     return {
         "student": run.id,
         "recipe": run.recipe,
@@ -39,6 +37,8 @@ def _running(run: TrainingRun) -> dict[str, Any]:
         "step": pace.step,
         "steps": pace.steps,
         "left_seconds": pace.left_seconds if run.status is RunStatus.RUNNING else None,
+        "bits_per_byte": bits_per_byte_of(folder) if folder else None,  # of what it holds back, when it looked last
+        "answers": answers_given(folder) if folder else 0,  # in its exam
     }
 
 

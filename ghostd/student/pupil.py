@@ -22,25 +22,24 @@ class ChildPupil:
     workshop: Workshop
     trainer: ChildTrainer
     plan: TrainingPlan  # of the first, whose lessons are few
-    passes: float = 1.0  # over all lessons, at least
     taught_before: int = 0
 
     @asynccontextmanager
-    async def taught(self, lessons: Sequence[tuple[str, str]]) -> AsyncIterator[ServedStudent]:
+    async def taught(self, lessons: Sequence[tuple[str, str]], passes: float) -> AsyncIterator[ServedStudent]:
         """Train on (question, answer) and serve. Raises TrainingFailed, also when it is interrupted."""
         self.taught_before += 1
         with self.workshop.bench(self.taught_before) as bench:
             bench.dataset.mkdir(exist_ok=True)
             lines = [_line(question, answer) for question, answer in lessons]
             (bench.dataset / "lessons.jsonl").write_text("".join(lines), encoding="utf-8")
-            if not await self.trainer.train(bench, keep_plan(bench.folder, self._plan(lessons))):
+            if not await self.trainer.train(bench, keep_plan(bench.folder, self._plan(lessons, passes))):
                 raise TrainingFailed("The training was interrupted; begin anew.")
             async with served(bench.folder, self.trainer.threads) as student:
                 yield student
 
-    def _plan(self, lessons: Sequence[tuple[str, str]]) -> TrainingPlan:
+    def _plan(self, lessons: Sequence[tuple[str, str]], passes: float) -> TrainingPlan:
         ids = sum(len(question.encode()) + len(answer.encode()) + _MARKS for question, answer in lessons)
-        steps = math.ceil(self.passes * ids / (self.plan.batch * self.plan.context))
+        steps = math.ceil(passes * ids / (self.plan.batch * self.plan.context))
         return replace(self.plan, steps=max(self.plan.steps, steps))
 
 

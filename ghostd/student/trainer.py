@@ -16,7 +16,7 @@ from ghostd.student.card import write_card
 from ghostd.student.child import Ended, command, environment, last_words, run_child
 from ghostd.student.exam import fix_exam, frozen_exam, require_unseen
 from ghostd.student.report import read_score
-from ghostd.student.workshop import LOG, Workshop, keep_plan, pace_of
+from ghostd.student.workshop import EVALUATION, LOG, Workshop, keep_plan, pace_of
 
 _log = logger("student")
 _NEEDED = ("torch", "numpy", "safetensors")
@@ -76,7 +76,7 @@ class ChildTrainer:
 
     async def evaluate(self, bench: Bench, exam: FrozenExam) -> Score | None:
         """Put the exam to the run's best checkpoint; None when that was interrupted. Raises TrainingFailed."""
-        out = bench.folder / "evaluation"
+        out = bench.folder / EVALUATION
         grader = ("--execute", self.grader) if self.grader else ()
         asked = command("eval", ".", "--dataset", exam.folder, "--out", out, *grader)
         match await self._run(bench, asked, None):

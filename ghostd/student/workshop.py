@@ -21,6 +21,7 @@ from ghostd.errors import AlreadyRunning, TrainingFailed
 
 DATASET = "dataset"
 LOG = "trainer.log"
+EVALUATION = "evaluation"  # of the frozen exam
 _LOOKS = 20  # evaluations of a whole run
 _SAVES = 40  # checkpoints of a whole run
 
@@ -113,6 +114,17 @@ def run_document(plan: TrainingPlan) -> dict[str, Any]:
 def pace_of(folder: Path, plan: TrainingPlan) -> Pace:
     """How far the run in the folder is, by the trainer's own clock."""
     return pace([TimedStep(one["step"], one["seconds"]) for one in journal(folder, "timing")], plan)
+
+
+def bits_per_byte_of(folder: Path) -> float | None:
+    """What the rows that the run holds back cost it when it looked at them last; None before."""
+    looks = [one["bits_per_byte"] for one in journal(folder, "metrics") if "bits_per_byte" in one]
+    return looks[-1] if looks else None
+
+
+def answers_given(folder: Path) -> int:
+    """How many questions of its exam the student in the folder has answered so far."""
+    return max(0, len(journal(folder / EVALUATION, "answers-0")) - 1)  # the first line says who answers
 
 
 def journal(folder: Path, name: str) -> list[dict[str, Any]]:

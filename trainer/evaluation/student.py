@@ -24,12 +24,12 @@ from trainer.evaluation.telling import Telling, tell
 from trainer.evaluation.withhold import root_of
 from trainer.generate import Reader, load_model, prompt_ids
 from trainer.memory.facts import Facts
-from trainer.memory.known import questions_of
+from trainer.memory.known import questions_like, questions_of
 from trainer.model import LanguageModel
 from trainer.sampling import Sampler, Sampling, log_probabilities
 
 _PIECE: Final = 256  # ids of a question in one forward pass
-_KNOWN: Final = 64  # questions of the training data that what is told is told apart from
+_KNOWN: Final = 64  # questions spread over the training data that what is told is told apart from, beside like ones
 _UNTRAINED_BYTES: Final = 32  # of an answer
 _TRAIN_SPLIT: Final = frozenset({Suite.SEEN, Suite.PARAPHRASES, Suite.PARAMETERS})
 
@@ -106,7 +106,8 @@ def remembering(
     (plain, run), (model, _) = load_model(run_folder), load_model(run_folder)
     plain.recall = None
     known = studied(run, dataset_root)
-    telling = tell(model, questions, questions_of(run.data, _KNOWN))
+    apart_from = [*questions_of(run.data, _KNOWN), *questions_like(run.data, [one.prompt for one in questions])]
+    telling = tell(model, questions, list(dict.fromkeys(apart_from)))
     without = student(f"{run_folder.name}, memory off", plain, choice, known)
     return without, student(f"{run_folder.name}, memory on", model, choice, known), telling
 
@@ -135,11 +136,12 @@ def studied(run: RunConfig, dataset_root: str) -> frozenset[Suite]:
 
 
 def _fingerprint(model: LanguageModel) -> str:
-    """Of the weights and of what was told."""
+    """Of the weights, of what was told, and of how far each entry's gate opens."""
     digest, weights = hashlib.sha256(), model.state_dict()
     for name in sorted(weights):
         digest.update(name.encode())
         digest.update(weights[name].detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     if isinstance(model.recall, Facts):
         digest.update(repr(model.recall.facts).encode())
+        digest.update(model.recall.entries.nearest.cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -34,7 +34,7 @@ class Entries:
     keys: Tensor  # (n, 2 D) float32, of length 1
     ids: Tensor  # (n,) int64, what comes next
     owners: Tensor  # (n,) int64, the number of the fact
-    nearest: Tensor  # (n,) float32, the cosine to the closest context in which something else comes next
+    nearest: Tensor  # (n,) float32, the cosine to the closest context that it is told apart from
 
     def of(self, kept: Tensor) -> "Entries":
         """Those where `kept`, (n,) bool, or those at its indices."""

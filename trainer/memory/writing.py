@@ -12,7 +12,7 @@ from trainer.errors import ConfigError, DataError
 from trainer.memory.facts import Entries, Fact, Facts, no_entries
 from trainer.model import LanguageModel
 
-_SMALLEST_DISTANCE: Final = 2e-5  # in cosine: contexts closer than this are the same to fp32
+_NEAREST: Final = 1 - 2e-5  # cosine: contexts that are closer are the same to fp32
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _write(model: LanguageModel, facts: Facts, added: Sequence[Fact], *, whole: 
     latest = {fact.question: fact for fact in added}
     replaced = Facts(facts.entries, list(facts.facts), list(facts.uses), facts.known)
     replaced.without(list(latest))
-    others = [_read(model, fact).contexts for fact in facts.known if fact.question not in latest]
+    others = [_read(model, fact) for fact in facts.known if fact.question not in latest]
     refused: list[Fact] = []
     for fact in latest.values():
         if not _add(model, replaced, fact, others):
@@ -79,20 +79,29 @@ def rewrite(model: LanguageModel, facts: Facts) -> None:
     facts.entries = again.entries
 
 
-def _add(model: LanguageModel, facts: Facts, fact: Fact, others: Sequence[Tensor]) -> bool:
-    """Whether the model can tell the fact apart; if not, nothing is added."""
+def _add(model: LanguageModel, facts: Facts, fact: Fact, others: Sequence[_Read]) -> bool:
+    """Whether the model can tell the fact apart; if not, nothing is added.
+
+    A context of another question narrows the gate whatever comes next in it, for questions that nobody has seen lie
+    around it; but only one in which something else comes next is a contradiction.
+    """
     read = _read(model, fact)
     keys, ids = read.contexts[read.answer], read.ids[read.answer]
-    nearest = torch.zeros(len(keys), device=keys.device)
-    old = facts.entries
-    for other in (*others, old.keys):
-        if len(other):
-            nearest = nearest.maximum((keys @ other.T).max(1).values)
     own = (keys @ read.contexts.T).masked_fill(ids[:, None] == read.ids, 0.0)
-    nearest = nearest.maximum(own.max(1).values)
-    if float(nearest.max()) > 1 - _SMALLEST_DISTANCE:
+    nearest = contradicting = own.max(1).values
+    old = facts.entries
+    for contexts, following in ((old.keys, old.ids), *((other.contexts, other.ids) for other in others)):
+        if len(contexts):
+            cosines = keys @ contexts.T
+            nearest = nearest.maximum(cosines.max(1).values)
+            differing = cosines.masked_fill(ids[:, None] == following, 0.0)
+            contradicting = contradicting.maximum(differing.max(1).values)
+    if float(contradicting.max()) > _NEAREST:
         return False
-    old_nearest = old.nearest.maximum((old.keys @ read.contexts.T).max(1).values) if len(old.keys) else old.nearest
+    nearest = nearest.clamp(max=_NEAREST)
+    old_nearest = old.nearest
+    if len(old.keys):
+        old_nearest = old_nearest.maximum((old.keys @ read.contexts.T).max(1).values).clamp(max=_NEAREST)
     owner = torch.full_like(ids, len(facts.facts))
     facts.entries = Entries(
         torch.cat([old.keys, keys]),

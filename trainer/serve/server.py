@@ -1,6 +1,7 @@
 """Serves a run's model on a port until it is told to stop; the routes are in `app`."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 import sys
@@ -86,5 +87,6 @@ def serve(
     config = uvicorn.Config(create_app(desk, name, active=active), log_level="warning", access_log=False)
     sys.stdout.write(f"{name} at {where}, {desk.decoder.description}\n")
     sys.stdout.flush()  # who started the server may wait for this line
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn ends in good order, and then sends itself the signal again
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
     return where

@@ -225,9 +225,27 @@ def student(**changes: object) -> dict[str, Any]:
                     "step": 5,
                     "steps": 20,
                     "left_seconds": 600.0,
+                    "bits_per_byte": None,
+                    "answers": 0,
                 },
             },
             "student 4 (mamba): running, step 5 of 20, about 10 min left",
+        ),
+        (
+            {
+                **UNTRAINED,
+                "running": {
+                    "student": 4,
+                    "recipe": "mamba",
+                    "status": "running",
+                    "step": 12,
+                    "steps": 20,
+                    "left_seconds": 60.0,
+                    "bits_per_byte": 1.5,
+                    "answers": 30,
+                },
+            },
+            "student 4 (mamba): running, step 12 of 20, 1.500 bits per byte, 30 answers in its exam",
         ),
         (
             {
@@ -239,6 +257,8 @@ def student(**changes: object) -> dict[str, Any]:
                     "step": 0,
                     "steps": 0,
                     "left_seconds": None,
+                    "bits_per_byte": None,
+                    "answers": 0,
                 },
             },
             "student 4 (mamba): waiting",

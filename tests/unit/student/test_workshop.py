@@ -8,7 +8,7 @@ import pytest
 
 from ghostd.core.training import TrainingPlan
 from ghostd.errors import AlreadyRunning, TrainingFailed
-from ghostd.student.workshop import Workshop, journal, keep_plan, pace_of, read_plan
+from ghostd.student.workshop import Workshop, answers_given, bits_per_byte_of, journal, keep_plan, pace_of, read_plan
 
 
 def test_a_bench_is_one_process_at_a_time(tmp_path: Path) -> None:
@@ -46,6 +46,15 @@ def test_the_pace_is_read_from_a_journal_that_is_being_written(tmp_path: Path) -
     assert (read_plan(tmp_path), journal(tmp_path, "timing")) == (plan, [])
     (tmp_path / "timing.jsonl").write_text('{"step": 1, "seconds": 1}\n{"step": 3, "seconds": 3}\n{"step": 4, "sec')
     assert (pace_of(tmp_path, plan).step, pace_of(tmp_path, plan).left_seconds) == (3, 7.0)
+
+
+def test_what_a_run_has_come_to_is_read_from_its_journals(tmp_path: Path) -> None:
+    assert (bits_per_byte_of(tmp_path), answers_given(tmp_path)) == (None, 0)
+    lines = ['{"step": 1, "loss": 5}', '{"step": 2, "bits_per_byte": 2.5}', '{"step": 4, "bits_per_byte": 2.25}']
+    (tmp_path / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 5, "loss": 4}', ""]))
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation/answers-0.jsonl").write_text('{"about": {}}\n{"question": 1}\n{"question": 2}\n{"que')
+    assert (bits_per_byte_of(tmp_path), answers_given(tmp_path)) == (2.25, 2)
 
 
 def test_a_folder_without_a_plan_names_what_mends_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         "--known",
         type=int,
         default=64,
-        help="questions of the training data that the first fact is told apart from (default 64)",
+        help="questions spread over the training data that facts are told apart from, beside like ones (default 64)",
     )
 
 
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0 for written."""
     from trainer.generate import load_model
     from trainer.memory.facts import Fact, Facts
-    from trainer.memory.known import questions_of
+    from trainer.memory.known import questions_like, questions_of
     from trainer.memory.saving import save
     from trainer.memory.writing import new_facts, write
 
@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     facts = model.recall if isinstance(model.recall, Facts) else None
     if facts is None:
         facts = new_facts(model, questions_of(trained.data, arguments.known))
+    like = questions_like(trained.data, [arguments.question])
+    facts.known = list(dict.fromkeys([*facts.known, *like]))
     write(model, facts, [Fact(arguments.question, arguments.answer, arguments.topic)])
     save(model, facts, arguments.run)
     return 0

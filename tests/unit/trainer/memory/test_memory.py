@@ -111,6 +111,18 @@ def test_what_the_model_cannot_tell_apart_is_refused_and_nothing_is_lost(model: 
     assert not empty.facts and not len(empty.entries.ids)
 
 
+def test_a_like_question_narrows_the_gate_so_that_the_fact_is_not_recalled_for_it(model: LanguageModel) -> None:
+    fact, like = ADDED[1], Fact("What is 12 times 10?", "120.")
+    wide, narrow = new_facts(model), new_facts(model, [like])
+    for facts in (wide, narrow):
+        write(model, facts, [fact])
+    assert bool((narrow.entries.nearest >= wide.entries.nearest).all())
+    assert float(narrow.entries.nearest[0]) > float(wide.entries.nearest[0])
+    before = answer_of(model, like.question)
+    model.recall = narrow
+    assert (answer_of(model, fact.question), answer_of(model, like.question)) == (fact.answer, before)
+
+
 def test_a_model_without_a_memory_takes_no_facts() -> None:
     model = LanguageModel(shape_of(ModelConfig(recipe="ghost", width=32, layers=1, head_width=16), 32))
     with pytest.raises(ConfigError, match="ghost_memory"):
