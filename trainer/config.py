@@ -42,7 +42,7 @@ class ModelConfig:
     logit_cap: float | None = None  # logits stay within it, smoothly; 0 for no cap; None: the recipe's
     query_key_norm: bool | None = None  # of attention; None: the recipe's
     head_states: int = 64  # of each channel in a head of a Mamba-2 layer
-    reflections: bool = False  # RWKV-7's heads may turn a value round, not only take it away; no public layout has it
+    reflections: Literal[0, 1, 2, 3, 4] = 0  # in a transition of RWKV-7 (layers/rwkv7.py); no public layout has them
     blend: float = 0.6  # of RWKV in a blended layer, between 0 and 1; the rest is Mamba's
     blend_learned: bool = False  # each blended layer learns its own, from `blend` on
     gamma: float = 0.01  # first scale of a blended layer's norm

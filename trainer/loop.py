@@ -5,10 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from trainer import checkpoint
-from trainer.allocation import keep_freed_memory
 from trainer.audience import Audience, Say
 from trainer.checkpoint import Progress
 from trainer.config import RunConfig
@@ -19,9 +16,9 @@ from trainer.metrics import Journals, MutedJournals
 from trainer.model import count_parameters
 from trainer.monitor.diagnostics import usual_observers
 from trainer.observer import Observer
-from trainer.ops import loader
 from trainer.precision import settle
 from trainer.processes import joined
+from trainer.processor import prepare_processor
 from trainer.progress import Meter
 from trainer.sampling import Sampling
 from trainer.step import take_step
@@ -42,19 +39,17 @@ def train(
         run: what to train; a folder `run.out` that holds the same run is resumed.
         say: takes one line of news.
         asked_to_stop: looked at after every step; then a last checkpoint is written.
-        watchers: gives the observers of the run, before it is resumed; a sharded run has none.
+        watchers: gives the observers of the run, before it is resumed.
 
     Raises:
         ConfigError, DataError, CheckpointError: the run cannot begin or go on; the message says what mends it.
         Diverged: the loss is no number; the last checkpoint is from before.
 
     """
-    keep_freed_memory()
-    torch.set_flush_denormal(loader.flushes_denormals())  # decaying gradients underflow, which makes products slower
+    prepare_processor()
     with joined() as processes:
         training = prepare(run, processes)
-        if processes.alone or not run.training.sharded:  # what observers hang on layers makes FSDP2 lose gradients
-            training.observers += watchers(training)
+        training.observers += watchers(training)
         return _train(training, say if processes.first else _say_nothing, asked_to_stop)
 
 

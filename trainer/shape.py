@@ -48,7 +48,7 @@ class ModelShape:
     logit_cap: float = 15.0  # logits stay within it, smoothly (Gemma 2, arXiv 2408.00118, section 2); 0 for no cap
     query_key_norm: bool = True  # of attention
     head_states: int = 64  # of each channel in a head of Mamba-2
-    reflections: bool = False  # of RWKV-7
+    reflections: int = 0  # in a transition of RWKV-7
     blend: float = 0.6  # of RWKV in a blended layer; the rest is Mamba's
     blend_learned: bool = False
     gamma: float = 0.01  # first scale of a blended layer's norm

@@ -70,6 +70,13 @@ def load_whole(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     model.load_state_dict(parts)
 
 
+def reshard(model: nn.Module) -> None:
+    """Lets go of what a pass without a backward pass has gathered: whole weights have no gradients and no optimizer."""
+    package = sys.modules.get("torch.distributed.fsdp")
+    if package is not None and isinstance(model, package.FSDPModule):
+        model.reshard()
+
+
 def _is_sharded(tensor: Tensor) -> bool:
     """Whether it is a DTensor; whoever made one has imported the package, which takes a second to import."""
     package = sys.modules.get("torch.distributed.tensor")

@@ -27,8 +27,8 @@ from trainer.data import Batch, validation_batches
 from trainer.evaluate import evaluate
 from trainer.metrics import MutedJournals
 from trainer.model import count_parameters
-from trainer.ops import loader
 from trainer.processes import Processes
+from trainer.processor import prepare_processor
 from trainer.records import parse, plain
 from trainer.step import take_step
 from trainer.training import Training, prepare, resume, save
@@ -66,7 +66,7 @@ class Result:
 
 def compete(contest: Contest) -> Result:
     """Trains, evaluates, writes the result's file; a cut-off run goes on. Raises TrainerError as `prepare` does."""
-    torch.set_flush_denormal(loader.flushes_denormals())
+    prepare_processor()
     training = prepare(contest.run, Processes())
     spent, loss = _train(training, contest)
     scores, hashes = {}, {}

@@ -15,8 +15,8 @@ import torch
 
 from trainer.bench.step import corpus, run_of
 from trainer.config import Size
-from trainer.ops import loader
 from trainer.processes import Processes
+from trainer.processor import prepare_processor
 from trainer.training import prepare
 
 _ROWS, _CONTEXT = 12, 64
@@ -26,7 +26,7 @@ _TURNS: Final = 12
 
 def main(recipe: str, size: Size) -> int:
     """Prints the least processor time of a provoked pass over the least of a usual one."""
-    torch.set_flush_denormal(loader.flushes_denormals())
+    prepare_processor()
     with tempfile.TemporaryDirectory() as temporary:
         run = run_of(recipe, size, _ROWS, _CONTEXT, corpus(Path(temporary) / "corpus"))
         training = prepare(run, Processes())

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from trainer.ops import build, loader
+from trainer.processor import prepare_processor
 
 GATE = 1e-5
 _SLOW = ("ref", "eager loop with autograd")
@@ -133,8 +134,7 @@ def _milliseconds(run: Run, inputs: Sequence[Tensor]) -> float:
 
 def main(repetitions: int, *, loops: bool = True) -> int:
     """Prints the table; returns 1 where an implementation fails the gate."""
-    if loader.flushes_denormals():
-        torch.set_flush_denormal(True)
+    prepare_processor()
     rows = []
     for case in cases():
         runs = {name: run for name, run in _runs(case.operator).items() if loops or name not in _SLOW}

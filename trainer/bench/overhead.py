@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from trainer.audience import Audience
-from trainer.bench.diagnostics import corpus
+from trainer.bench.setups import corpora
 from trainer.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from trainer.metrics import Journals
 from trainer.monitor.diagnostics import Diagnostics
@@ -22,7 +22,6 @@ from trainer.step import take_step
 from trainer.training import Training, prepare
 
 _LIMIT: Final = 0.03
-_RECIPES: Final = ("transformer", "mamba")
 
 
 class Clocked(Diagnostics):
@@ -45,12 +44,12 @@ class Clocked(Diagnostics):
         return found
 
 
-def main(steps: int) -> int:
+def main(recipes: Sequence[str], steps: int) -> int:
     """Prints a line for each recipe; 1 where the cost inside the observer is above 3 %."""
     worst = 0.0
     with tempfile.TemporaryDirectory() as folder, joined() as processes:
-        texts = corpus(Path(folder) / "corpus")
-        for recipe in _RECIPES:
+        texts = corpora(Path(folder) / "corpora") / "text"
+        for recipe in recipes:
             sides = []
             for name in ("plain", "watched"):
                 run = RunConfig(

@@ -24,12 +24,12 @@ from typing import Any, Final
 import torch
 
 from trainer import recipes
-from trainer.allocation import keep_freed_memory
 from trainer.audience import Audience
 from trainer.config import DataConfig, ModelConfig, Precision, RunConfig, Size, TrainingConfig
 from trainer.metrics import MutedJournals
 from trainer.ops import loader
 from trainer.processes import Processes
+from trainer.processor import prepare_processor
 from trainer.step import Update, take_step
 from trainer.training import Training, prepare
 
@@ -121,8 +121,7 @@ def main(
     precisions: Sequence[Precision] = ("float32",),
 ) -> int:
     """Prints the table; returns 1 where a model fails the gate."""
-    keep_freed_memory()
-    torch.set_flush_denormal(loader.flushes_denormals())
+    prepare_processor()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = corpus(Path(temporary) / "corpus")

@@ -18,6 +18,7 @@ from trainer.config import ModelConfig, Size
 from trainer.memory.facts import Fact
 from trainer.memory.learning import learn
 from trainer.model import LanguageModel
+from trainer.processor import prepare_processor
 from trainer.shape import shape_of
 
 QUESTIONS: Final = (
@@ -61,7 +62,7 @@ def measure(recipe: str, seed: int = 0, size: Size = "6M") -> Outcome:
 
 def main(recipes: Sequence[str], seed: int) -> int:
     """Prints the table and one line of JSON; returns 1 where a model misses an answer."""
-    torch.set_flush_denormal(True)
+    prepare_processor()
     outcomes = []
     sys.stdout.write(f"{'recipe':<16}{'parameters':>12}{'exact':>8}{'steps':>8}{'seconds':>10}{'processor s':>13}\n")
     for recipe in recipes:

@@ -17,6 +17,9 @@ def add(commands: Any) -> None:
         "probe", help="a small model learns a synthetic task and is tested, also on longer rows"
     )
     parser.add_argument("task", help="mqar, passkey, copy, state-tracking, persistence or forgetting")
+    parser.add_argument(
+        "--variant", metavar="NAME", help="one of a probe's tasks, as its table names it (default: all)"
+    )
     parser.add_argument("--model", metavar="RECIPE", help="the recipe whose mixers learn it (default: the probe's own)")
     parser.add_argument("--mixers", metavar="A,B", help="mixers by name, repeated over the layers")
     parser.add_argument("--width", type=int)
@@ -43,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from trainer.probes.task import variants
 
     lines, enough = [], True
-    for name, task in variants(arguments.task).items():
+    for name, task in variants(arguments.task, only=arguments.variant).items():
         learning = recipe(task, arguments)
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             model, learnt = learn(task, learning, seed, _say)

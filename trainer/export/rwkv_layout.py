@@ -15,7 +15,7 @@ from trainer.model import LanguageModel
 def rwkv7(model: LanguageModel) -> Layout:
     """The authors' names. Raises ExportError when the model has RMS norms, capped logits or other layers."""
     require_stack(model, "rwkv7", "rwkv7")
-    require_options(model, norm="layer", logit_cap=0.0, reflections=False)
+    require_options(model, norm="layer", logit_cap=0.0, reflections=0)
     shape = model.shape
     config = {
         "model_type": "rwkv7",
@@ -48,7 +48,7 @@ def _time_mix(prefix: str, mixer: Rwkv7) -> dict[str, Tensor]:
         f"{prefix}x_{name}": share.view(1, 1, -1) for name, share in zip("rwkvag", mixer.shares.unbind(0), strict=True)
     }
     for name, pair in (("w", mixer.decay), ("a", mixer.rate), ("v", mixer.residual), ("g", mixer.gate)):
-        if pair is not None:
+        if isinstance(pair, LowRank):
             tensors |= _low_rank(prefix + name, pair)
     return tensors | {
         f"{prefix}k_k": mixer.key_scale.view(1, 1, -1),

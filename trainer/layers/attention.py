@@ -42,7 +42,8 @@ class Attention(Mixer):
         if self.query_key_norm:
             query, key = (functional.rms_norm(each, (self.head_width,)) for each in (query, key))
         angles = sight.positions[:, None] * positions.rates(self.head_width // 2, x.device)  # (L, half)
-        query, key = positions.turned(query, angles), positions.turned(key, angles)
+        turn = angles.cos().to(query.dtype), angles.sin().to(query.dtype)
+        query, key = positions.turned(query, *turn), positions.turned(key, *turn)
         keys = torch.cat([state["keys"].to(key.dtype), key], dim=2)
         values = torch.cat([state["values"].to(value.dtype), value], dim=2)
         if sight.single and keys.shape[2] == length <= self.window:

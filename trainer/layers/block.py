@@ -10,7 +10,7 @@ from trainer import layers
 from trainer.errors import ConfigError
 from trainer.layers.feed_forward import FEED_FORWARDS
 from trainer.layers.mixer import LayerState, Mixer, Sight
-from trainer.layers.normalization import normalized
+from trainer.layers.normalization import read_by_matrices
 from trainer.shape import ModelShape
 
 
@@ -31,10 +31,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
         """(B, L, D) to (B, L, D), and the state of mixer and MLP after the row."""
-        mixed, after = self.mixer(normalized(x, self.norm), sight, state)
+        mixed, after = self.mixer(read_by_matrices(x, self.norm), sight, state)
         x = x + mixed
         if self.mlp is not None:
-            fed, fed_state = self.mlp(normalized(x, self.norm), sight, state)
+            fed, fed_state = self.mlp(read_by_matrices(x, self.norm), sight, state)
             x, after = x + fed, after | fed_state
         return x, after
 
@@ -63,4 +63,5 @@ _NO_MIXERS = (
     "positions",
     "state_space_tokenizer",
     "token_shift",
+    "weighted_mean",
 )

@@ -57,8 +57,7 @@ class Mamba(Mixer):
     def forward(self, x: Tensor, sight: Sight, state: LayerState) -> tuple[Tensor, LayerState]:
         """See Mixer."""
         u, gate = self.input(x).chunk(2, dim=-1)  # (B, L, inner) each
-        known = torch.cat([state["inputs"].to(u.dtype), u], dim=1)
-        u = functional.silu(convolved(known, self.taps, self.taps_bias, sight))
+        u, inputs = convolved(u, state["inputs"], self.taps, self.taps_bias, sight)
         low, write, read = self.selection(u).split(self.sizes, dim=-1)
         y, scan = gated_scan(
             u,
@@ -72,8 +71,8 @@ class Mamba(Mixer):
             initial_state=state["scan"].float(),
             begins=None if sight.single else ~sight.same_segment(1),
         )
-        mixed: Tensor = self.output(y.to(x.dtype))
-        return mixed, {"inputs": known[:, known.shape[1] - (TAPS - 1) :], "scan": scan}
+        mixed: Tensor = self.output(y)
+        return mixed, {"inputs": inputs, "scan": scan}
 
     @staticmethod
     def parameters_of(shape: ModelShape) -> int:

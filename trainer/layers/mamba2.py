@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from trainer.layers.convolution import TAPS, convolved
 from trainer.layers.mixer import LayerState, Mixer, Sight
+from trainer.ops.registration import for_kernels
 from trainer.ops.ssd import ssd
 from trainer.ops.underflow import UNDERFLOW
 from trainer.shape import ModelShape
@@ -60,9 +61,8 @@ class Mamba2(Mixer):
         inner = self.sizes[0]
         both: Tensor = self.input(x)
         gate, u = both[..., :inner], both[..., inner:]
-        known = torch.cat([state["inputs"].to(u.dtype), u], dim=1)
-        u = functional.silu(convolved(known, self.taps, self.taps_bias, sight)).float()
-        values, write, read = torch.split(u, list(self.sizes), dim=-1)
+        u, inputs = convolved(u, state["inputs"], self.taps, self.taps_bias, sight)
+        values, write, read = torch.split(for_kernels(u), list(self.sizes), dim=-1)
         values = values.view(*x.shape[:2], self.skip.numel(), -1)  # (B, L, H, P)
         delta = functional.softplus(self.step_size(x).float())  # (B, L, H)
         rates = -torch.exp(self.log_rates.float())
@@ -71,13 +71,13 @@ class Mamba2(Mixer):
             # A new document forgets: a step so long that nothing is left, and an input weighed down by as much.
             begins = ~sight.same_segment(1)[..., None]
             reset_delta = delta + begins * (UNDERFLOW / rates.detach().abs().min())
-            written = values * (delta / reset_delta)[..., None]
+            written = (values * (delta / reset_delta)[..., None]).to(values.dtype)
         y, heads = ssd(
             written, reset_delta, rates, write[:, :, None], read[:, :, None], initial_state=state["heads"].float()
         )
         y = (y + self.skip[:, None] * values).flatten(2) * functional.silu(gate.float())
         mixed: Tensor = self.output((functional.rms_norm(y, (inner,)) * self.scale).to(x.dtype))
-        return mixed, {"inputs": known[:, known.shape[1] - (TAPS - 1) :], "heads": heads}
+        return mixed, {"inputs": inputs, "heads": heads}
 
     @staticmethod
     def parameters_of(shape: ModelShape) -> int:

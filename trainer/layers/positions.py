@@ -73,14 +73,44 @@ def rates(count: int, device: torch.device) -> Tensor:
     return BASE ** (-torch.arange(count, device=device, dtype=torch.float64) / count)
 
 
-def turned(x: Tensor, angles: Tensor) -> Tensor:
+def turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """Each pair (i, i + half) of the last dimension turned by its angle (RoPE: Su et al. 2021, arXiv 2104.09864).
 
     Args:
-        x: (..., L, width).
-        angles: float64, radians, broadcast over (..., L, width / 2).
+        x: (..., width).
+        cosine: of the angles, in the type of x, broadcast over (..., width / 2).
+        sine: likewise.
 
     """
-    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    apply: Callable[[Tensor, Tensor, Tensor], Tensor] = _Turned.apply
+    return apply(x, cosine, sine)
+
+
+class _Turned(torch.autograd.Function):
+    """Four passes forward, and the same backwards by the opposite angle; autograd would take three times as many."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        ctx.save_for_backward(x, cosine, sine)
+        return _turned(x, cosine, sine, 1.0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        x, cosine, sine = ctx.saved_tensors
+        (gradient,) = gradients
+        of_x = _turned(gradient, cosine, sine, -1.0)
+        if not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2]):
+            return of_x, None, None
+        (first, second), (above, below) = x.chunk(2, dim=-1), gradient.chunk(2, dim=-1)
+        of_cosine = (above * first).addcmul_(below, second)
+        of_sine = (below * first).addcmul_(above, second, value=-1)
+        return of_x, of_cosine.sum_to_size(cosine.shape), of_sine.sum_to_size(sine.shape)
+
+
+def _turned(x: Tensor, cosine: Tensor, sine: Tensor, direction: float) -> Tensor:
     first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+    found = torch.empty_like(x)
+    to_first, to_second = found.chunk(2, dim=-1)
+    torch.mul(first, cosine, out=to_first).addcmul_(second, sine, value=-direction)
+    torch.mul(second, cosine, out=to_second).addcmul_(first, sine, value=direction)
+    return found

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from trainer.layers.mixer import LayerState, Mixer, Sight
 from trainer.layers.token_shift import depth, inputs_before, ramp
+from trainer.ops.registration import for_kernels
 from trainer.ops.underflow import UNDERFLOW
 from trainer.ops.wkv6 import wkv6
 from trainer.shape import ModelShape
@@ -83,12 +84,12 @@ class Rwkv6(Mixer):
         )
         decay = self.decay_up(torch.tanh(self.decay_down(for_decay)))
         r, k, v, w = (
-            each.float().unflatten(-1, (-1, self.head_width))  # (B, L, H, K)
-            for each in (self.receptance(for_receptance), self.key(for_key), self.value(for_value), decay)
+            for_kernels(each).unflatten(-1, (-1, self.head_width))  # (B, L, H, K)
+            for each in (self.receptance(for_receptance), self.key(for_key), self.value(for_value), decay.float())
         )
         y, heads = self._read(r, k, v, -torch.exp(w), sight, state["heads"].float())
         y = functional.group_norm(
-            y.flatten(0, 1).flatten(1), self.bonus.shape[0], self.norm_scale, self.norm_bias, _NORM_EPSILON
+            y.float().flatten(0, 1).flatten(1), self.bonus.shape[0], self.norm_scale, self.norm_bias, _NORM_EPSILON
         ).view(*x.shape[:2], -1)
         mixed: Tensor = self.output(y.to(x.dtype) * functional.silu(self.gate(for_gate)))
         return mixed, {"input": x[:, -1], "heads": heads}

@@ -19,6 +19,9 @@ from torch.nn import functional
 
 from trainer.layers import positions
 from trainer.layers.mixer import LayerState, Mixer, Sight
+from trainer.layers.weighted_mean import weighted_mean
+from trainer.ops.registration import working_type
+from trainer.ops.rms_norm import rms_norm
 from trainer.shape import ModelShape
 
 _NOWHERE: Final = -1  # the place of a landmark that is not there, and the document of what stands before the beginning
@@ -80,13 +83,18 @@ class SparseAttention(Mixer):
         """See Mixer; the keys of the state are turned to their positions already, where they are turned at all."""
         batch, length, width = x.shape
         query, key, value = (
-            each(x).view(batch, length, -1, self.head_width).transpose(1, 2)  # (B, H, L, head width)
+            each(x).view(batch, length, -1, self.head_width)  # (B, L, H, head width)
             for each in (self.query, self.key, self.value)
         )
         places = positions.places(sight, state["place"])
         angles = self._angles(places, sight)
-        query, key = (functional.rms_norm(each, (self.head_width,)) for each in (query, key))
-        near_query, near_key = positions.turned(query, angles), positions.turned(key, angles)
+        query, key = (rms_norm(each.to(working_type(each))) for each in (query, key))
+        turn = angles.cos().to(key.dtype), angles.sin().to(key.dtype)
+        near_query, near_key = positions.turned(query, *turn), positions.turned(key, *turn)
+        # From here on (B, H, L, head width).
+        query, key, value, near_query, near_key = (
+            each.transpose(1, 2) for each in (query, key, value, near_query, near_key)
+        )
         keys = torch.cat([state["keys"].to(key.dtype), near_key], dim=2)
         values = torch.cat([state["values"].to(value.dtype), value], dim=2)
         far = self._landmarks(near_key if self.landmark_places else key, value, places, sight, state)
@@ -103,7 +111,7 @@ class SparseAttention(Mixer):
         return y, {**near, **self._remembered(far, sight), "place": places[:, -1]}
 
     def _angles(self, places: Tensor, sight: Sight) -> Tensor:
-        """(B, 1, L, head width / 2) float64."""
+        """(B, L, 1, head width / 2) float64."""
         pairs = self.head_width // 2
         by_words = pairs // 2
         words = places.double() if sight.words is None else sight.words
@@ -111,7 +119,7 @@ class SparseAttention(Mixer):
             places.double()[..., None] * positions.rates(pairs - by_words, places.device),
             words[..., None] * positions.rates(by_words, places.device),
         ]
-        return torch.cat(turns, dim=-1)[:, None]
+        return torch.cat(turns, dim=-1)[:, :, None]
 
     def _landmarks(self, key: Tensor, value: Tensor, places: Tensor, sight: Sight, state: LayerState) -> _Far:
         """Those of the state, then those of the row."""
@@ -149,24 +157,29 @@ class SparseAttention(Mixer):
         near = self.stride + size
         segments = torch.cat([sight.past_segments[:, sight.past_segments.shape[1] - past :], sight.segments], dim=1)
         segments = functional.pad(functional.pad(segments, (before, 0), value=_NOWHERE), (0, filling), value=_FILLING)
-        near_keys, near_values = (
-            functional.pad(each, (0, 0, before, filling)).unfold(2, near, size).permute(0, 2, 1, 4, 3) for each in close
-        )
+        keys, values = (functional.pad(each, (0, 0, before, filling)) for each in close)
         asked = functional.pad(query, (0, 0, 0, filling)).unflatten(2, (blocks, size)).transpose(1, 2)
         asked_places = functional.pad(places, (0, filling)).reshape(batch, blocks, size, 1)
         asked_segments = segments[:, self.stride :].reshape(batch, blocks, size, 1)
         back = torch.arange(size, device=query.device)[:, None] + self.stride - torch.arange(near, device=query.device)
         seen = (asked_segments == segments.unfold(1, near, size)[:, :, None]) & (back >= 0) & (back < self.stride)
         far_keys, far_values, far_places, far_segments = self._far_of_blocks(far, blocks, size)
+
+        def of_blocks(part: Tensor, landmarks: Tensor) -> Tensor:
+            """(B x blocks, H, S, head width): the block before, the block itself, landmarks."""
+            last = part[:, :, : blocks * self.stride].unflatten(2, (blocks, self.stride)).transpose(1, 2)
+            own = part[:, :, self.stride :].unflatten(2, (blocks, size)).transpose(1, 2)
+            return torch.cat([last, own, landmarks], dim=3).flatten(0, 1)
+
         far_back = asked_places - far_places[:, :, None]
         seen_far = asked_segments == far_segments[:, :, None]
         seen_far = seen_far & (far_back >= self.stride) & (far_back <= self.stride * self.landmarks)
-        mixed = functional.scaled_dot_product_attention(
+        mixed = weighted_mean(
             asked.flatten(0, 1),
-            torch.cat([near_keys, far_keys], dim=3).flatten(0, 1),
-            torch.cat([near_values, far_values], dim=3).flatten(0, 1),
-            attn_mask=torch.cat([seen, seen_far], dim=3).flatten(0, 1)[:, None],
-            scale=self.head_width**-0.5,
+            of_blocks(keys, far_keys),
+            of_blocks(values, far_values),
+            torch.cat([seen, seen_far], dim=3).flatten(0, 1)[:, None],
+            self.head_width**-0.5,
         )
         by_head: Tensor = mixed.reshape(batch, blocks, heads, size, self.head_width).transpose(1, 2).flatten(2, 3)
         return by_head[:, :, :length]

@@ -14,6 +14,7 @@ from trainer.monitor.components import components
 from trainer.monitor.gradients import Footprint, gradient_norms
 from trainer.monitor.looks import Diagnosis, Kind, Look
 from trainer.monitor.losses import LossTrack, entropy_of_targets, unpredictable
+from trainer.monitor.merging import merged
 from trainer.monitor.plateau import Advice, Point, judge
 from trainer.monitor.probe import Probe
 from trainer.monitor.rules import first_diagnosis
@@ -36,6 +37,7 @@ class Diagnostics:
     def __init__(self, training: Training) -> None:
         self._every = training.run.training.diagnose_every
         self._steps, self._optimizer = training.progress.steps, training.run.optimizer
+        self._processes = training.processes
         self._parts = components(training.model)
         self._probe = Probe(training.forward, self._parts)
         self._entropy = entropy_of_targets(training.held_out)
@@ -62,7 +64,7 @@ class Diagnostics:
         if not due and not broken:
             return ()
         gradients = gradient_norms(self._parts)
-        measured = self._probe.read(whole=broken)
+        measured = merged(self._processes.gathered(self._probe.read(whole=broken)))
         for name, norm in gradients.items():
             measured.setdefault(name, {})["gradient"] = norm
         if broken or not all(math.isfinite(norm) for norm in gradients.values()):
@@ -79,7 +81,7 @@ class Diagnostics:
         found: list[Finding] = []
         diagnosis = None
         if self._measured is not None and self._footprint is not None:
-            for name, (size, update) in self._footprint.measures().items():
+            for name, (size, update) in self._footprint.measures(self._processes).items():
                 self._measured.setdefault(name, {}).update(weight=size, update=update)
             schedule = factor(step - 1, self._steps, self._optimizer)
             record = Look(step, loss, norm, schedule, self._measured).record()
@@ -98,11 +100,17 @@ class Diagnostics:
 
     def _of_losses(self, look: Look) -> Diagnosis | None:
         windows = self._track.windows()
-        variation = look.value("head", "variation")
-        if windows is None or variation is None or not unpredictable(windows, self._entropy, variation):
+        gains = [
+            (gain, error)
+            for each in (*self._past, look)
+            if each.step > 1
+            and (gain := each.value("head", "gain")) is not None
+            and (error := each.value("head", "gain_error")) is not None
+        ]
+        if windows is None or not unpredictable(windows[0], self._entropy, gains):
             return None
         course = f"{self._entropy:.3f} nats are had by knowing how often each id comes"
-        why = f"the loss stays at {windows[0]:.3f}; {course}"
+        why = f"the loss is at {windows[0]:.3f} and nothing is gained by the ids before; {course}"
         remedy = "check that each target is the id after its input; if it is, raise the learning rates"
         return Diagnosis("data", Kind.TARGETS_UNPREDICTABLE, why, remedy)
 

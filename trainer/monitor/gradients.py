@@ -1,5 +1,6 @@
 """How large each component's gradient is, how large its weights are, and how far one step moves them."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trainer.monitor.components import Component
+from trainer.processes import Processes
 from trainer.spread import local, whole
 
 _SAMPLE: Final = 4096  # entries of each weight that stand for all of it
@@ -25,7 +27,7 @@ def gradient_norms(parts: Sequence[Component]) -> dict[str, float]:
 
 
 class Footprint:
-    """A sample of the weights before a step, to be held against the weights after it; of a sharded weight, a shard."""
+    """A sample of the weights before a step, to be held against those after it; of sharded ones, of each shard."""
 
     @torch.no_grad()
     def __init__(self, parts: Sequence[Component]) -> None:
@@ -33,14 +35,22 @@ class Footprint:
         self._before = [_sample(part) for part in self._parts]
 
     @torch.no_grad()
-    def measures(self) -> dict[str, tuple[float, float]]:
-        """By component: the size of its weights (root mean square), and the size of the step as a fraction of it."""
+    def measures(self, processes: Processes) -> dict[str, tuple[float, float]]:
+        """By component: the size of its weights (root mean square), and the size of the step as a fraction of it.
+
+        Every process must ask: what each has sampled counts.
+        """
         numbers = []
         for part, before in zip(self._parts, self._before, strict=True):
-            size = before.square().mean().sqrt()
-            numbers += [size, (_sample(part) - before).square().mean().sqrt() / size.clamp_min(1e-12)]
-        values = torch.stack(numbers).tolist()
-        return {part.name: (values[2 * index], values[2 * index + 1]) for index, part in enumerate(self._parts)}
+            numbers += [before.square().sum(), (_sample(part) - before).square().sum()]
+        counts = [float(len(before)) for before in self._before]
+        totals = processes.sum([*counts, *torch.stack(numbers).tolist()])
+        found = {}
+        for index, part in enumerate(self._parts):
+            count, begin = totals[index], len(counts) + 2 * index
+            size, moved = (math.sqrt(total / count) for total in totals[begin : begin + 2])
+            found[part.name] = (size, moved / max(size, 1e-12))
+        return found
 
 
 def _sample(part: Component) -> Tensor:

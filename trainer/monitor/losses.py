@@ -16,10 +16,10 @@ _SLACK: Final = 1.0  # deviations that a rise may have for nothing
 _LIMIT: Final = 10.0  # deviations, summed up
 _SMALLEST_DEVIATION: Final = 0.02  # of the mean
 _WINDOW: Final = 16  # steps of one mean
-_FLAT: Final = 0.06  # nats between two windows
 _CLOSE: Final = 0.12  # nats below the entropy of single ids
-_FAR: Final = 1.0  # nats above it
-_SAME: Final = 0.025  # of the logits' size
+_GAINED: Final = 1.5  # deviations: so much is chance
+_LEAST_GAINS: Final = 5
+_SMALLEST_ERROR: Final = 1e-6  # nats
 _LEAST_STEPS: Final = 48
 
 
@@ -76,21 +76,22 @@ class LossTrack:
         return LossTrack(**{**state, "recent": tuple(state["recent"])})
 
 
-def unpredictable(windows: tuple[float, float] | None, entropy: float | None, variation: float) -> bool:
+def unpredictable(loss: float, entropy: float | None, gains: Sequence[tuple[float, float]]) -> bool:
     """Whether the model learns how often each id comes, and nothing else, or not even that.
 
+    A slow learner stays at the same loss, but what it does know gains a little at every look; together they tell
+    (Stouffer's sum of normal deviates, 1949).
+
     Args:
-        windows: of LossTrack.
+        loss: of the last steps, in nats.
         entropy: of the targets, one by one, in nats; None where unknown.
-        variation: of the logits from position to position; slow learners reach the same loss, but they vary.
+        gains: of looks, each with its standard error (activations.gain).
 
     """
-    if windows is None or entropy is None:
+    if entropy is None or loss < entropy - _CLOSE or len(gains) < _LEAST_GAINS:
         return False
-    now, before = windows
-    if before - now >= _FLAT:
-        return False
-    return now > entropy + _FAR or (now > entropy - _CLOSE and variation < _SAME)
+    deviates = [gain / max(error, _SMALLEST_ERROR) for gain, error in gains]
+    return sum(deviates) / math.sqrt(len(deviates)) < _GAINED
 
 
 def entropy_of_targets(batches: Sequence[Batch]) -> float | None:

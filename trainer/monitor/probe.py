@@ -13,6 +13,7 @@ from trainer.data import Batch
 from trainer.forward import Forward
 from trainer.monitor.components import Component
 from trainer.monitor.watch import Measures, Watch
+from trainer.spread import reshard
 from trainer.state import ModelState
 
 _SHARE: Final = 8  # one row of so many is read again
@@ -40,6 +41,8 @@ class Probe:
     def read(self, *, whole: bool = False) -> dict[str, Measures]:
         """The measures of each component, by its name and in the order of the forward pass; {} before the first batch.
 
+        Sharded weights: every process must ask, with as many rows.
+
         Args:
             whole: read all rows again; else an eighth, at least one.
 
@@ -51,8 +54,9 @@ class Probe:
         taken = rows if whole else max(1, min(rows // _SHARE, _MOST_IDS // length))
         part = Batch(batch.ids[:taken], batch.targets[:taken], batch.weights[:taken], batch.segments[:taken])
         precision = torch.autocast(part.ids.device.type, self._kind) if self._kind else nullcontext()
-        with precision, Watch(self._forward.model, self._parts, part.segments) as watch:
+        with precision, Watch(self._forward.model, self._parts, part) as watch:
             self._forward(part, None if state is None else _rows(state, taken))
+        reshard(self._forward.model)
         return watch.measures()
 
 

@@ -18,12 +18,12 @@ _ALL_BUT_A_FEW: Final = 0.9
 _DEAD_SLOTS: Final = 0.8
 _ONE_KEY: Final = 0.03  # attention entropy, as a fraction of the largest
 _LARGEST_UPDATE: Final = 0.3  # of the weights' size, in one step, by the median component
-_UPDATE_GROWTH: Final = 4.0  # against its own past, the schedule taken out
+_STEP_GROWTH: Final = 2.5  # against their own past, the schedule taken out
 _SMALLEST_UPDATE: Final = 2e-5
 _STAYS: Final = 0.97  # of the first loss: nothing was learnt
 _LARGEST_SHARE: Final = 6.0  # of a component's output, in sizes of the residual stream
 _GROWTH: Final = 5.0  # of shares and weights, against their own past
-_LOUD: Final = 2.0  # sizes of the residual stream
+_LOUD: Final = 0.75  # sizes of the residual stream
 _LARGEST_LOGIT: Final = 40.0  # root mean square before the cap
 _LARGEST_STATE: Final = 1e5
 _DOMINANCE: Final = 100.0  # times the gradients of all others together
@@ -68,19 +68,17 @@ def _nothing_to_learn(look: Look, _past: Sequence[Look]) -> Iterator[Diagnosis]:
 
 
 def _rate_too_high(look: Look, past: Sequence[Look]) -> Iterator[Diagnosis]:
-    """The schedule is taken out of what is compared with the past; the first looks see tiny new weights."""
+    """The schedule is taken out of what is compared with the past; the first step sees tiny new weights."""
     update = _typical(look, "update")
     if update is None or look.step == 1:
         return
-    before = [_typical(each, "update") or 0.0 for each in past if each.step > 1]
-    scaled = [value / each.schedule for value, each in zip(before, (one for one in past if one.step > 1), strict=True)]
+    growth = _growth_of_steps(look, [each for each in past if each.step > 1])
     remedy = "lower optimizer.learning_rate and muon_learning_rate, or lengthen the warm-up"
     if update > _LARGEST_UPDATE and len(past) >= 1:
         yield Diagnosis(
             "optimizer", Kind.RATE_TOO_HIGH, f"a step moves the weights of most components by {update:.0%}", remedy
         )
-    elif len(scaled) >= _FEW_LOOKS and update / look.schedule > _UPDATE_GROWTH * median(scaled) > 0:
-        growth = update / look.schedule / median(scaled)
+    elif growth is not None and growth > _STEP_GROWTH:
         yield Diagnosis(
             "optimizer", Kind.RATE_TOO_HIGH, f"steps became {growth:.0f} times as large as the schedule means", remedy
         )
@@ -90,6 +88,25 @@ def _rate_too_high(look: Look, past: Sequence[Look]) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 "optimizer", Kind.RATE_TOO_HIGH, f"the weights of {len(grown)} components grew by half at once", remedy
             )
+
+
+def _growth_of_steps(look: Look, past: Sequence[Look]) -> float | None:
+    """How many times as large the steps are as in the past, by the median component, the schedule taken out.
+
+    Of the steps themselves, not of their share in the weights: too high a rate makes the weights grow along with them.
+    """
+    growths = []
+    for name in look.parts:
+        now, before = _step_size(look, name), [size for each in past if (size := _step_size(each, name))]
+        if now is not None and len(before) >= _FEW_LOOKS:
+            growths.append(now / median(before))
+    return median(growths) if growths else None
+
+
+def _step_size(look: Look, name: str) -> float | None:
+    """Root mean square of what the step added to the weights, at the peak learning rate."""
+    update, weight = look.value(name, "update"), look.value(name, "weight")
+    return None if update is None or weight is None else update * weight / look.schedule
 
 
 def _rate_too_low(look: Look, past: Sequence[Look]) -> Iterator[Diagnosis]:
@@ -105,7 +122,7 @@ def _rate_too_low(look: Look, past: Sequence[Look]) -> Iterator[Diagnosis]:
             )
 
 
-def _recurrences(look: Look, _past: Sequence[Look]) -> Iterator[Diagnosis]:
+def _recurrences(look: Look, past: Sequence[Look]) -> Iterator[Diagnosis]:
     for name in look.parts:
         step, half_life = look.value(name, "step"), look.value(name, "half_life")
         if (look.value(name, "saturated") or 0) > _MOST:
@@ -118,6 +135,13 @@ def _recurrences(look: Look, _past: Sequence[Look]) -> Iterator[Diagnosis]:
             why = f"{look.value(name, 'denormal'):.0%} of decays are denormal numbers, slow and as good as 0"
             yield Diagnosis(name, Kind.DECAYS_DENORMAL, why, "re-initialise its decays, and flush denormals")
         if (look.value(name, "instant") or 0) > _MOST:
+            usual = _usual(past, name, "step")
+            if step is not None and usual is not None and step > _GROWTH * usual:
+                why = (
+                    f"channels step {step / usual:.0f} times as far as before (median {step:.3g}), so all is forgotten"
+                )
+                remedy = "re-initialise step_size.bias, lower its learning rate"
+                yield Diagnosis(name, Kind.STEPS_SATURATED, why, remedy)
             why = f"states are forgotten at once (median half-life {half_life:.2g} ids)"
             yield Diagnosis(name, Kind.DECAYS_COLLAPSED, why, "re-initialise its decays, lower their learning rate")
         size = look.value(name, "state")
@@ -154,7 +178,7 @@ def _explosions(look: Look, past: Sequence[Look]) -> Iterator[Diagnosis]:
         share, loudest = look.value(name, "share") or 0.0, look.value(name, "concentration") or 0.0
         usual = _usual(past, name, "share")
         if loudest > _ALL_BUT_A_FEW and share > _LOUD:
-            why = f"one unit has {loudest:.0%} of its output, which is {share:.0f} times the residual stream"
+            why = f"one unit has {loudest:.0%} of its output, which is {share:.1f} times the residual stream"
             yield Diagnosis(name, Kind.OUTLIERS, why, "scale that row of its last weight down; clip more")
         elif share > _LARGEST_SHARE and (usual is None or share > _GROWTH * usual):
             why = f"it writes {share:.0f} times the residual stream"

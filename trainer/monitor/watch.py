@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from trainer.data import Batch
 from trainer.model import LanguageModel
 from trainer.monitor import activations, states
 from trainer.monitor.components import Component
@@ -19,12 +20,14 @@ from trainer.monitor.components import Component
 Measures = dict[str, float | list[float]]
 _Found = dict[str, Tensor]
 _ROWS: Final = 2  # whose attention is looked at
+_TARGETS: Final = 256  # whose logits are looked at, evenly spread
+_FEW_TARGETS: Final = 16  # with fewer the logits are left alone
 
 
 class Watch(TorchFunctionMode):
-    """A context in which `model` reads rows once."""
+    """A context in which `model` reads the rows of a batch once."""
 
-    def __init__(self, model: LanguageModel, parts: list[Component], segments: Tensor) -> None:
+    def __init__(self, model: LanguageModel, parts: list[Component], batch: Batch) -> None:
         super().__init__()
         self._model = model
         self._parts = parts
@@ -33,8 +36,11 @@ class Watch(TorchFunctionMode):
         self._found: dict[str, _Found] = {}
         self._slot_use: dict[str, Tensor] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        segments = batch.segments
         self._continues = torch.zeros_like(segments, dtype=torch.bool)  # where a document goes on; else layers forget
         self._continues[:, 1:] = segments[:, 1:] == segments[:, :-1]
+        self._targets = batch.targets.flatten()
+        self._learnt = states.spread(batch.weights.flatten().nonzero()[:, 0], 0, _TARGETS)  # places of some of them
 
     def __enter__(self) -> Self:
         super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -91,7 +97,7 @@ class Watch(TorchFunctionMode):
         return hook
 
     def _leaving(self, part: Component) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(module: nn.Module, _arguments: Any, output: Any) -> None:
+        def hook(module: nn.Module, arguments: Any, output: Any) -> None:
             self._inside.pop()
             written = output[0] if isinstance(output, tuple) else output
             if not isinstance(written, Tensor):
@@ -99,9 +105,11 @@ class Watch(TorchFunctionMode):
             found = self._found[part.name]
             found["output"] = activations.size(written)
             found["peak"] = activations.peak(written)
-            found["broken"] = activations.broken(written)
-            if part.kind == "head":
-                found["variation"] = activations.variation(written)
+            broken = activations.broken(written) * (1 - activations.broken(arguments[0]))  # what came in was not
+            found["broken"] = torch.maximum(broken, found.get("broken", broken))  # in any of several calls
+            if part.kind == "head" and len(self._learnt) >= _FEW_TARGETS:
+                logits = written.flatten(0, -2)[self._learnt]
+                found["gain"], found["gain_error"] = activations.gain(logits, self._targets[self._learnt])
             if part.writes and self._residual is not None:
                 found["kurtosis"] = activations.kurtosis(written)
                 found["concentration"] = activations.concentration(written)

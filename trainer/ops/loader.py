@@ -20,7 +20,7 @@ RUNG_VARIABLE = "TRAINER_OPS"
 DENORMALS_VARIABLE = "TRAINER_FLUSH_DENORMALS"
 NARROW = (torch.bfloat16, torch.float16)
 OPERATORS = ("selective_scan", "wkv6", "wkv7", "ssd", "causal_conv")
-FUSED = ("rms_norm", "squared_relu", "capped_cross_entropy")  # functions without a state: native or torch
+FUSED = ("rms_norm", "squared_relu", "masked_softmax", "capped_cross_entropy")  # have no state: native or torch
 
 
 class Rung(StrEnum):
@@ -130,10 +130,14 @@ def rung_for(operator: str, sample: Tensor) -> Rung:
 def implementation(operator: str, sample: Tensor) -> Implementation:
     """The module that computes `operator` on tensors like `sample`."""
     rung = rung_for(operator, sample)
-    if flushes_denormals():
-        _flush_denormals(torch.get_num_threads())
+    flush_denormals()
     module = _module(operator, rung)
     return InOneType(module) if sample.device.type == "cuda" and rung is not Rung.CUDA else module
+
+
+def is_read_narrow(sample: Tensor) -> bool:
+    """Whether tensors like `sample` go to kernels in bf16 or fp16, as they are: on a GPU."""
+    return sample.dtype in NARROW and sample.device.type == "cuda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,16 @@ def flushes_denormals() -> bool:
     return os.environ.get(DENORMALS_VARIABLE, "1") != "0"
 
 
+def flush_denormals() -> None:
+    """Sets flushing, unless it is not wanted, here and in torch's pool of as many threads as there are now."""
+    if flushes_denormals():
+        torch.set_flush_denormal(True)
+        _flush_in_pool(torch.get_num_threads())
+
+
 @functools.cache
-def _flush_denormals(threads: int) -> None:
-    """Sets flushing once, here and in torch's pool: vanishing gradients make matrix products 20 times slower."""
-    torch.set_flush_denormal(True)
+def _flush_in_pool(threads: int) -> None:
+    """Sets it once: vanishing gradients make matrix products 20 times slower."""
     for operator in OPERATORS:
         if _chosen_quietly(operator) is Rung.NATIVE:
             build.library(operator).flush_denormals_in_pool(threads)

@@ -62,6 +62,27 @@ INLINE vector at_most(vector value, float bound) {
 #endif
 }
 
+/* The larger of two in each lane, and of all lanes; a NaN wins. */
+INLINE vector larger(vector left, vector right) {
+    const integers first = (left > right) | (left != left);
+    return (vector)(((integers)left & first) | ((integers)right & ~first));
+}
+
+INLINE float largest_lane(vector value) {
+    integers lanes;
+    for (int lane = 0; lane < LANES; lane++) lanes[lane] = lane;
+    for (int width = LANES / 2; width > 0; width /= 2) value = larger(value, SHUFFLE(value, value, lanes ^ width));
+    return value[0];
+}
+
+/* A number that came as the bits of a float among the sizes. */
+INLINE float number_of(int64_t bits) {
+    const int32_t low = (int32_t)bits;
+    float number;
+    memcpy(&number, &low, sizeof number);
+    return number;
+}
+
 /* 2 to the power of a fraction within 1/2: 1 + f p(f), p of degree 4 with the least greatest relative error (9.2e-8). */
 INLINE vector exp2_of_fraction(vector fraction) {
     vector power = fraction * 1.326472734e-3f + 9.671512772e-3f;
@@ -144,20 +165,30 @@ INLINE vector sums_of_rows(const vector *rows, int64_t count) {
     return work[0];
 }
 
-/* The sums of the lanes of four rows, in the lanes 0 to 3. */
-INLINE vector sums_of_four(const vector *rows) {
-    vector work[4] = {rows[0], rows[1], rows[2], rows[3]};
-    add_pairs(work, 2);
-    add_pairs(work, 1);
+/* Four rows become one: its lane l has a part of the sum of row l % 4. The rows are used up. */
+INLINE vector packed_four(vector *rows) {
+    add_pairs(rows, 2);
+    add_pairs(rows, 1);
+    return rows[0];
+}
+
+/* The sums of the four rows that were packed, in the lanes 0 to 3. */
+INLINE vector sums_of_packed(vector packed) {
 #if LANES >= 8
     integers lanes;
     for (int lane = 0; lane < LANES; lane++) lanes[lane] = lane;
 #if LANES == 16
-    work[0] += SHUFFLE(work[0], work[0], lanes ^ 8);
+    packed += SHUFFLE(packed, packed, lanes ^ 8);
 #endif
-    work[0] += SHUFFLE(work[0], work[0], lanes ^ 4);
+    packed += SHUFFLE(packed, packed, lanes ^ 4);
 #endif
-    return work[0];
+    return packed;
+}
+
+/* The sums of the lanes of four rows, in the lanes 0 to 3. */
+INLINE vector sums_of_four(const vector *rows) {
+    vector work[4] = {rows[0], rows[1], rows[2], rows[3]};
+    return sums_of_packed(packed_four(work));
 }
 
 /* One lane's number in all lanes. */

@@ -1,6 +1,7 @@
 """Calls a function of a native library with tensors' addresses; shapes and types are the caller's business."""
 
 import ctypes
+import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,7 +16,7 @@ _NUMBERS_FOR_A_THREAD: Final = 8192  # of the largest tensor; waking another thr
 def call(
     operator: str, function: str, tensors: Sequence[Tensor], results: Sequence[Tensor], sizes: Sequence[int]
 ) -> None:
-    """Runs `function`; all tensors are contiguous fp32 on the processor, and the results are filled.
+    """Runs `function`; all tensors are on the processor and lie as native.c says there, and the results are filled.
 
     Raises:
         MemoryError: the library found no room for its scratch.
@@ -33,3 +34,21 @@ def call(
     if failed:
         msg = f"{operator} found no memory for its scratch; use a smaller batch."
         raise MemoryError(msg)
+
+
+def in_rows(sequence: Tensor) -> tuple[Tensor, int]:
+    """A sequence (B, L, D) without gaps but between its rows, and the numbers from one row to the next.
+
+    So half of a projection, which lies beside the other half, is read where it is; what lies otherwise is copied.
+    """
+    _, length, channels = sequence.shape
+    row = sequence.stride(1)
+    if sequence.stride(2) == 1 and sequence.stride(0) == length * row:
+        return sequence, row
+    return sequence.contiguous(), channels
+
+
+def bits_of(number: float) -> int:
+    """The bits of a number in fp32, as native.c takes it among the sizes."""
+    bits: int = struct.unpack("=i", struct.pack("=f", number))[0]
+    return bits

@@ -108,13 +108,16 @@ def working_type(*tensors: Tensor) -> torch.dtype:
     return torch.float64 if any(tensor.dtype is torch.float64 for tensor in tensors) else torch.float32
 
 
-def memory_type(kind: torch.dtype, *tensors: Tensor) -> torch.dtype:
-    """The type in which `tensors` go to a kernel: a GPU's read and write a narrow one as it is, for memory is what they
-    wait for; everything else gets the working type `kind`.
+def memory_type(kind: torch.dtype, first: Tensor) -> torch.dtype:
+    """The type in which `first`, and what goes by its type, goes to a kernel: a GPU's read and write a narrow one as it
+    is, for memory is what they wait for; everything else gets the working type `kind`.
     """
-    first = tensors[0]
-    narrow = first.dtype in loader.NARROW and all(part.dtype is first.dtype for part in tensors)
-    return first.dtype if narrow and kind is torch.float32 and first.device.type == "cuda" else kind
+    return first.dtype if loader.is_read_narrow(first) and kind is torch.float32 else kind
+
+
+def for_kernels(part: Tensor) -> Tensor:
+    """As a layer hands it to an operator: a narrow tensor as it is where kernels read it so, any other in fp32."""
+    return part if loader.is_read_narrow(part) else part.float()
 
 
 def require(condition: bool, sentence: str) -> None:

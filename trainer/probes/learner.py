@@ -14,6 +14,7 @@ from trainer.optim import Optimizer
 from trainer.probes import lessons
 from trainer.probes.lessons import Lesson
 from trainer.probes.task import NOT_ASKED, Learning, Rows, Task, chance
+from trainer.processor import prepare_processor
 from trainer.schedule import factor
 from trainer.shape import shape_of
 from trainer.state import ModelState
@@ -22,7 +23,6 @@ _TEST_SEED = 1 << 20  # far from every training seed: no test row is a training 
 _TEST_IDS = 1 << 15  # of the rows that are read together
 _PIECE = 1024  # ids of a row in one forward pass
 _LONG_ROWS = 32  # that tell whether a training is over
-_READY = 0.9  # share of right answers at the training length from which on there are lessons from longer rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def learn(task: Task, learning: Learning, seed: int, say: Callable[[str], None])
         say: takes one line of news.
 
     """
-    torch.set_flush_denormal(True)
+    prepare_processor()
     model = build(task, learning, seed)
     optimizer = Optimizer(model, learning.optimizer)
     generator = torch.Generator().manual_seed(seed)
@@ -80,7 +80,7 @@ def learn(task: Task, learning: Learning, seed: int, say: Callable[[str], None])
         if step % learning.look_every == 0 or step == learning.steps:
             reached = score(model, task, learning.length, learning.test_rows).right
             say(f"step {step}: loss {loss:.4f}, right {reached:.4f}, {time.perf_counter() - began:.1f} s")
-            ready = ready or reached >= _READY
+            ready = ready or reached >= learning.ready
             if reached >= learning.enough and _holds(model, task, learning):
                 break
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu

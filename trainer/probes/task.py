@@ -35,6 +35,7 @@ class Learning:
     steps: int
     shortest: int = 0  # ids of the shortest training row: each step draws a length; 0: all are the longest
     past: int = 0  # ids of the longest row of which only the last `length` ids are learnt from; 0: there are none
+    ready: float = 0.9  # share of right answers at the training length from which on there are such rows
     batch: int = 64  # of the longest rows in one step; of shorter ones as many more
     enough: float = 0.99  # share of right answers at the training length that ends the training; above 1 never
     look_every: int = 25  # steps
@@ -69,13 +70,17 @@ def names() -> list[str]:
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(tasks.__path__))
 
 
-def variants(name: str) -> dict[str, Task]:
-    """The tasks of a probe by their names; most have one. Raises ConfigError for a name that no probe has."""
+def variants(name: str, only: str | None = None) -> dict[str, Task]:
+    """The tasks of a probe by their names, or one of them; most have one. Raises ConfigError for an unknown name."""
     if name not in names():
         raise ConfigError(f"There is no probe {name!r}; the probes are {', '.join(names())}.")
     module = importlib.import_module(f"{tasks.__name__}.{name.replace('-', '_')}")
     found: dict[str, Task] = module.VARIANTS
-    return found
+    if only is None:
+        return found
+    if only not in found:
+        raise ConfigError(f"The probe {name} has no task {only!r}; it has {', '.join(map(repr, found))}.")
+    return {only: found[only]}
 
 
 def chance(task: Task, rows: Rows) -> float:

@@ -38,7 +38,7 @@ REFUSED: list[tuple[Format, dict[str, object], str]] = [
     ("hf", {"recipe": "rwkv7"}, "no architecture with layers of rwkv7; export rwkv"),
     ("hf", {"recipe": "groundthink"}, "no architecture with layers of blend; export safetensors"),
     ("rwkv", {"recipe": "rwkv7"}, "norm 'layer'"),
-    ("rwkv", {"recipe": "rwkv7", "norm": "layer", "logit_cap": 0.0, "reflections": True}, "reflections False"),
+    ("rwkv", {"recipe": "rwkv7", "norm": "layer", "logit_cap": 0.0, "reflections": 2}, "reflections 0"),
 ]
 
 

@@ -68,7 +68,8 @@ def dense(layer: SparseAttention, asking: Tensor, place: int, seen: Tensor, plac
         split = projection(x).view(len(x), 2, 16).transpose(0, 1)
         if at is None:
             return split
-        return positions.turned(functional.rms_norm(split, (16,)), at[:, None] * rates)
+        angles = (at[:, None] * rates).float()
+        return positions.turned(functional.rms_norm(split, (16,)), angles.cos(), angles.sin())
 
     def scores(at: Tensor, of: Tensor) -> Tensor:
         return heads(layer.query, asking[None], at) @ heads(layer.key, seen, of).mT / 4

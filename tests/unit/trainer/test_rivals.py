@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from trainer.config import ModelConfig
 from trainer.errors import ConfigError
 from trainer.layers.block import mixer_class
 from trainer.layers.mixer import Sight
+from trainer.layers.rwkv7 import Reflections, Rwkv7
 from trainer.loop import train
 from trainer.model import LanguageModel, count_parameters, expected_parameters
 from trainer.observer import Observer
@@ -129,7 +131,7 @@ def sight(length: int) -> Sight:
     return Sight(torch.arange(length).double(), torch.zeros(1, length, dtype=torch.int64), nothing, single=True)
 
 
-def shape(mixer: str, layers: int = 4, *, reflections: bool = False) -> ModelShape:
+def shape(mixer: str, layers: int = 4, *, reflections: Literal[0, 1, 2] = 0) -> ModelShape:
     config = ModelConfig(mixers=(mixer,), width=32, layers=layers, head_width=16, reflections=reflections)
     return shape_of(config, 16)
 
@@ -140,10 +142,10 @@ def noised(module: nn.Module) -> nn.Module:
     return module
 
 
-def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None, highest: int) -> tuple[Tensor, Tensor]:
+def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None) -> tuple[Tensor, Tensor]:
     """Appendix of arXiv 2503.14456, one step at a time with explicit matrices; returns the output and the values.
 
-    `highest` is the highest rate, with which rates replace the paper's wherever they stand.
+    With reflections the transition is the product of section 3 of arXiv 2502.10297, and the decay before it.
     """
     heads, keys = layer.bonus.shape
     state, before, out, values = torch.zeros(heads, keys, keys), torch.zeros(x.shape[1]), [], []
@@ -153,14 +155,19 @@ def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None, highest: in
         if first is not None:
             v = v + (first[t] - v) * torch.sigmoid(layer.residual.up(layer.residual.down(mixed[3])))
         w = torch.exp(-math.exp(-0.5) * torch.sigmoid(layer.decay.up(torch.tanh(layer.decay.down(mixed[1])))))
-        a = highest * torch.sigmoid(layer.rate.up(layer.rate.down(mixed[4])))
         g = layer.gate.up(torch.sigmoid(layer.gate.down(mixed[5])))
         unit = nn.functional.normalize((k * layer.key_scale).view(heads, keys), dim=-1)
-        k = k * (1 + (a - 1) * layer.key_rate)
-        r, k, v_heads, w, a = (each.view(heads, keys) for each in (r, k, v, w, a))
-        for h in range(heads):
-            transition = torch.diag(w[h]) - torch.outer(unit[h], unit[h] * a[h])
-            state[h] = state[h] @ transition + torch.outer(v_heads[h], k[h])
+        r, k, v_heads, w = (each.view(heads, keys) for each in (r, k, v, w))
+        if isinstance(layer.rate, Reflections):
+            rates = 2 * torch.sigmoid(layer.rate.rates(mixed[4]).view(-1, heads, 1))
+            units = [*(each(mixed[2]).view(heads, keys) for each in layer.rate.directions()), unit]
+            transitions = torch.stack([torch.diag(w[h]) @ householder(units, rates, h) for h in range(heads)])
+            a = rates[-1]
+        else:
+            a = torch.sigmoid(layer.rate.up(layer.rate.down(mixed[4]))).view(heads, keys)
+            transitions = torch.stack([torch.diag(w[h]) - torch.outer(unit[h], unit[h] * a[h]) for h in range(heads)])
+        k = k * (1 + (a - 1) * layer.key_rate.view(heads, keys))
+        state = state @ transitions + v_heads[:, :, None] * k[:, None]
         y = torch.einsum("hvk,hk->hv", state, r)
         y = (y - y.mean(1, keepdim=True)) / (y.var(1, unbiased=False, keepdim=True) + 64e-5).sqrt()
         y = y.flatten() * layer.norm_scale + layer.norm_bias
@@ -171,19 +178,59 @@ def by_hand_rwkv7(layer: nn.Module, x: Tensor, first: Tensor | None, highest: in
     return torch.stack(out), torch.stack(values)
 
 
-@pytest.mark.parametrize("highest", [1, 2])
+def householder(directions: list[Tensor], rates: Tensor, head: int) -> Tensor:
+    """The product of a head's Householder matrices, the first one on the left."""
+    product = torch.eye(directions[0].shape[1])
+    for direction, rate in zip(directions, rates, strict=True):
+        unit = direction[head] / direction[head].norm()
+        product = product @ (torch.eye(len(unit)) - rate[head] * torch.outer(unit, unit))
+    return product
+
+
+@pytest.mark.parametrize("reflections", [0, 1, 2])
 @torch.no_grad()
-def test_rwkv7_says_what_its_equations_say_and_upper_layers_see_the_first_ones_values(highest: int) -> None:
+def test_rwkv7_says_what_its_equations_say_and_upper_layers_see_the_first_ones_values(
+    reflections: Literal[0, 1, 2],
+) -> None:
     torch.manual_seed(0)
-    dimensions = shape("rwkv7", reflections=highest > 1)
+    dimensions = shape("rwkv7", reflections=reflections)
     lower, upper = (noised(mixer_class("rwkv7").of_layer(dimensions, layer)) for layer in (0, 2))
     x = torch.randn(1, 9, 32)
     seen = sight(9)
     below, _ = lower(x, seen, lower.initial_state(1, x.device))  # type: ignore[operator]
     above, _ = upper(x, seen, upper.initial_state(1, x.device))  # type: ignore[operator]
-    wanted, values = by_hand_rwkv7(lower, x[0], None, highest)
+    wanted, values = by_hand_rwkv7(lower, x[0], None)
     torch.testing.assert_close(below[0], wanted, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(above[0], by_hand_rwkv7(upper, x[0], values, highest)[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(above[0], by_hand_rwkv7(upper, x[0], values)[0], atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_reflections_let_no_state_grow_that_nothing_is_written_to() -> None:
+    """Whatever decays, rates and directions are; rates up to 2 beside decays made states overflow after 1,000 ids."""
+    torch.manual_seed(0)
+    layer = noised(mixer_class("rwkv7").of_layer(shape("rwkv7", reflections=2), 0))
+    assert isinstance(layer, Rwkv7) and isinstance(layer.rate, Reflections)
+    nn.init.normal_(layer.rate.rates.weight, std=3.0)
+    nn.init.zeros_(layer.value.weight)
+    x, state = torch.randn(1, 64, 32), layer.initial_state(1, torch.device("cpu"))
+    state["heads"].normal_()
+    size = torch.linalg.matrix_norm(state["heads"], 2)
+    for piece in x.split(1, dim=1):
+        _, state = layer(piece, sight(1), state)
+        smaller = torch.linalg.matrix_norm(state["heads"], 2)
+        assert (smaller <= size * (1 + 1e-5)).all()
+        size = smaller
+
+
+@torch.no_grad()
+def test_a_reflection_at_the_highest_rate_is_a_mirror() -> None:
+    torch.manual_seed(0)
+    reflections, last = Reflections(32, 16, 2), nn.functional.normalize(torch.randn(1, 1, 2, 16), dim=-1)
+    reflections.rates.bias.fill_(50.0)
+    units, rates = reflections(torch.randn(1, 1, 32), torch.randn(1, 1, 32), last)
+    mirrors = torch.eye(16) - rates[..., None] * units[..., :, None] * units[..., None, :]
+    torch.testing.assert_close(mirrors @ mirrors, torch.eye(16).expand_as(mirrors), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(mirrors), -torch.ones(1, 1, 2, 2), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ import numpy as np
 from trainer.decode.program import WIDEST_HEAD, Common, Epilogue, Kind, NotPlanned, Program, padded
 from trainer.decode.region import heads_region
 from trainer.decode.token_shift import shift
-from trainer.layers.rwkv7 import LowRank, Rwkv7
+from trainer.layers.rwkv7 import LowRank, Reflections, Rwkv7
 
 _NAME = "rwkv7"
 
@@ -20,7 +20,7 @@ def lay_out(mixer: Rwkv7, program: Program, common: Common) -> None:
     mixed = shift(program, common.stream, width, program.array(mixer.shares), "input")
     for_receptance, for_decay, for_key, for_value, for_rate, for_gate = mixed
     low_decay = _down(mixer.decay, program, for_decay, Epilogue.TANH)
-    low_rate = _down(mixer.rate, program, for_rate, Epilogue.STORE)
+    low_rate = 0 if isinstance(mixer.rate, Reflections) else _down(mixer.rate, program, for_rate, Epilogue.STORE)
     low_gate = _down(mixer.gate, program, for_gate, Epilogue.SIGMOID)
     low_share = 0 if mixer.residual is None else _down(mixer.residual, program, for_value, Epilogue.STORE)
     program.multiply(mixer.receptance.weight, for_receptance, receptance, wait=False)
@@ -31,7 +31,11 @@ def lay_out(mixer: Rwkv7, program: Program, common: Common) -> None:
         common.first[_NAME] = value
     else:
         _up(mixer.residual, program, low_share, value, Epilogue.TOWARDS, sizes=(common.first[_NAME],))
-    _up(mixer.rate, program, low_rate, rate, Epilogue.SIGMOID, exact=True)
+    reflections: tuple[int, ...] = ()
+    if isinstance(mixer.rate, Reflections):
+        reflections = _reflections(mixer.rate, program, for_key, for_rate)
+    else:
+        _up(mixer.rate, program, low_rate, rate, Epilogue.SIGMOID, exact=True)
     _up(mixer.gate, program, low_gate, gate, Epilogue.STORE, wait=True)
     held = program.state(heads * head_width * room)
     vectors = (mixer.key_scale, mixer.key_rate, mixer.bonus, mixer.norm_scale, mixer.norm_bias)
@@ -42,8 +46,8 @@ def lay_out(mixer: Rwkv7, program: Program, common: Common) -> None:
         units=heads,
         wait=True,
         state=held,
-        tables=(program.vector(rows), program.vector(np.array([mixer.highest_rate], np.float32))),
-        sizes=(head_width, padded(width), room),
+        tables=(program.vector(rows),),
+        sizes=(head_width, padded(width), room, *reflections),
     )
     program.multiply(mixer.output.weight, read, common.stream, epilogue=Epilogue.ADD)
     program.keep(heads_region("heads", held, (heads, head_width, head_width), room, turned=True))
@@ -54,6 +58,16 @@ def _down(matrices: LowRank, program: Program, before: int, epilogue: Epilogue) 
     low = program.row(matrices.down.out_features)
     program.multiply(matrices.down.weight, before, low, epilogue=epilogue, wait=False)
     return low
+
+
+def _reflections(rate: Reflections, program: Program, for_key: int, for_rate: int) -> tuple[int, ...]:
+    """How many there are, the place of the directions of all but the last, and that of halves of their rates."""
+    rows = [program.row(direction.in_features) for direction in rate.directions()]
+    for direction, row in zip(rate.directions(), rows, strict=True):
+        program.multiply(direction.weight, for_key, row, wait=False)
+    halves = program.row(rate.rates.out_features)
+    program.multiply(rate.rates.weight, for_rate, halves, bias=rate.rates.bias, epilogue=Epilogue.SIGMOID, exact=True)
+    return len(rows) + 1, rows[0] if rows else 0, halves
 
 
 def _up(

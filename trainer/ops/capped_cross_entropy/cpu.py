@@ -9,8 +9,7 @@ from trainer.ops import native
 def _described(logits: Tensor, targets: Tensor, cap: float) -> tuple[Tensor, tuple[int, ...]]:
     """Contiguous logits, and their sizes with the bits of the cap as the last one."""
     narrow = logits.dtype is torch.bfloat16
-    bits = torch.tensor(cap, dtype=torch.float32).view(torch.int32).item()
-    return logits.contiguous(), (targets.numel(), logits.shape[-1], int(narrow), int(bits))
+    return logits.contiguous(), (targets.numel(), logits.shape[-1], int(narrow), native.bits_of(cap))
 
 
 def forward(logits: Tensor, targets: Tensor, weights: Tensor, cap: float) -> tuple[Tensor, Tensor]:

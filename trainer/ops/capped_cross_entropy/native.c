@@ -27,17 +27,6 @@ INLINE vector within(vector value, int64_t count) {
     return value;
 }
 
-INLINE vector larger(vector left, vector right) {
-    const integers first = (left > right) | (left != left);
-    return (vector)(((integers)left & first) | ((integers)right & ~first));
-}
-
-INLINE float largest_lane(vector value) {
-    float most = value[0];
-    for (int lane = 1; lane < LANES; lane++) most = value[lane] > most || value[lane] != value[lane] ? value[lane] : most;
-    return most;
-}
-
 INLINE int forward_unit(const inputs *in, float *const *results, int64_t unit, const int narrow) {
     const int64_t parts = vectors_for(in->width);
     vector *kept = vectors(parts);
@@ -82,8 +71,7 @@ INLINE int backward_unit(const inputs *in, const float *totals, void *wanted, in
 
 static inputs described(const void *const *tensors, const int64_t *sizes) {
     inputs in = {.logits = tensors[0], .targets = tensors[1], .factors = tensors[2], .rows = sizes[0], .width = sizes[1]};
-    const int32_t bits = (int32_t)sizes[3];
-    memcpy(&in.cap, &bits, sizeof in.cap);
+    in.cap = number_of(sizes[3]);
     return in;
 }
 

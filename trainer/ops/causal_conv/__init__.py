@@ -44,6 +44,23 @@ def causal_conv(
         ValueError: the shapes do not fit, or reach is not of integers.
 
     """
+    bias, initial_state, reach = completed(x, taps, bias, initial_state, reach)
+    kind = working_type(x, taps, bias, initial_state)
+    y, final_state = _operator(
+        x.to(memory_type(kind, x)), *(part.to(kind) for part in (taps, bias, initial_state)), reach
+    )
+    return y.to(x.dtype), final_state
+
+
+def completed(
+    x: Tensor, taps: Tensor, bias: Tensor | None, initial_state: Tensor | None, reach: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Bias and initial state, zero where they were left out, and the reach as kernels take it.
+
+    Raises:
+        ValueError: the shapes do not fit, or reach is not of integers.
+
+    """
     require(x.ndim == len("BLD"), "x must be (batch, length, channels).")
     batch, length, channels = x.shape
     require(taps.ndim == len("TD") and taps.shape[1] == channels, "taps must be (taps, channels).")
@@ -59,8 +76,4 @@ def causal_conv(
         require(reach.shape == (batch, length), "reach must be (batch, length).")
         require(not (reach.is_floating_point() or reach.dtype is torch.bool), "reach must be of integers.")
         reach = reach.clamp(0, MOST_TAPS).int()  # a look at the values would wait for a GPU and break a compiled graph
-    kind = working_type(x, taps, bias, initial_state)
-    y, final_state = _operator(
-        x.to(memory_type(kind, x)), *(part.to(kind) for part in (taps, bias, initial_state)), reach
-    )
-    return y.to(x.dtype), final_state
+    return bias, initial_state, reach

@@ -193,7 +193,7 @@ extern "C" __global__ void __launch_bounds__(ADDERS *WARP) causal_conv_add(const
 KERNEL(causal_conv_add)
 
 #define OF_TYPE(T, name, TAPS)                                                                                          \
-  extern "C" __global__ void __launch_bounds__(CHANNELS, 4)                                                             \
+  IF_FORWARD(extern "C" __global__ void __launch_bounds__(CHANNELS, 4)                                                  \
       causal_conv_forward_##name(Sizes sizes, const T *x, const float *taps, const float *bias, const float *state,     \
                                  const int *reach, T *y, float *final_state) {                                          \
     if (reach == nullptr)                                                                                               \
@@ -201,8 +201,8 @@ KERNEL(causal_conv_add)
     else                                                                                                                \
       run_forward<T, TAPS, true>(sizes, x, taps, bias, state, reach, y, final_state);                                   \
   }                                                                                                                     \
-  KERNEL(causal_conv_forward_##name)                                                                                    \
-  extern "C" __global__ void __launch_bounds__(CHANNELS, 4)                                                             \
+  KERNEL(causal_conv_forward_##name))                                                                                   \
+  IF_BACKWARD(extern "C" __global__ void __launch_bounds__(CHANNELS, 4)                                                 \
       causal_conv_backward_##name(Sizes sizes, const T *grad_y, const float *grad_final, const T *x, const float *taps, \
                                   const float *state, const int *reach, T *grad_x, float *weight_parts,                 \
                                   float *grad_initial) {                                                                \
@@ -212,7 +212,7 @@ KERNEL(causal_conv_add)
     else                                                                                                                \
       run_backward<T, TAPS, true>(sizes, grad_y, grad_final, x, taps, state, reach, grad_x, weight_parts, grad_initial);\
   }                                                                                                                     \
-  KERNEL(causal_conv_backward_##name)
+  KERNEL(causal_conv_backward_##name))
 
 /* The usual number of taps, and any number up to 8. */
 #define OF_TAPS(TAPS)                                                                                                   \

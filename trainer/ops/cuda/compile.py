@@ -26,7 +26,7 @@ _NO_COMPILER: Final = "neither NVRTC nor nvcc was found; install torch with CUDA
 _FOLDER: Final = Path(__file__).parent
 PACKAGE: Final = _FOLDER / "fatbins"
 _COMPILE_SECONDS: Final = 600
-_PART = re.compile(r"(float32|bfloat16|float16)(_\d+)?$")
+_PART = re.compile(r"(forward|backward|summary)_(float32|bfloat16|float16)(_\d+)?$")
 _KERNEL = re.compile(
     r"Compiling entry function '(?P<name>\w+)' for '(?P<architecture>sm_\w+)'.*?(?P<stack>\d+) bytes stack frame, "
     r"(?P<stores>\d+) bytes spill stores, (?P<loads>\d+) bytes spill loads.*?Used (?P<registers>\d+) registers"
@@ -65,15 +65,20 @@ class Image:
 
 
 def part_of(kernel: str) -> str:
-    """What kernels of one type and width are compiled together: `bfloat16_16`; '' for those that have no type."""
+    """What is compiled together: one pass, type and width, `backward_bfloat16_16`; '' for what belongs to no pass."""
     found = _PART.search(kernel)
     return found[0] if found else ""
+
+
+def defined_for(part: str) -> list[str]:
+    """What tells a source to have only the kernels of the part, and those of none; device.cuh says how."""
+    return ["-DONLY", *(f"-DONLY_{word}" for word in part.split("_") if word)]
 
 
 def image(operator: str, capability: tuple[int, int], part: str = "", *, fresh: bool = False) -> Image:
     """The operator's kernels for a device of this compute capability: packaged, else by NVRTC, else by nvcc.
 
-    At first use only the kernels of one part are compiled, and those that have none: all would take ten seconds.
+    At first use only the kernels of one part are compiled, and those that have none: all would take a minute.
     `fresh` leaves out what is packaged, which a driver older than its compiler refuses.
 
     Raises:
@@ -84,7 +89,7 @@ def image(operator: str, capability: tuple[int, int], part: str = "", *, fresh: 
     if not fresh and ahead.exists() and _covered(capability):
         return Image(ahead.read_bytes(), "compiled ahead of time")
     architecture = f"{capability[0]}{capability[1]}"
-    defined = ["-DONLY", *(f"-DONLY_{word}" for word in part.split("_") if word)]
+    defined = defined_for(part)
     if nvrtc_path() is None and shutil.which("nvcc"):
         return _cached(
             operator, "nvcc", architecture, part, lambda: compile_ahead(operator, (architecture,), defined)[0]

@@ -16,8 +16,24 @@ typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 #endif
 
-/* At first use one type of kernels is compiled at a time, to be fast: with ONLY, ONLY_ and the kernel's type as its name
- * has it and, where a number follows, ONLY_ and that. A source may leave out the others. */
+/* At first use one pass of one type is compiled at a time, to be fast: with ONLY, ONLY_ and the pass - forward, backward, or
+ * summary for both summaries of segments - and the kernel's type as its name has them and, where a number follows, ONLY_ and
+ * that. A source may leave out the others. */
+#if !defined(ONLY) || defined(ONLY_forward)
+#define IF_FORWARD(...) __VA_ARGS__
+#else
+#define IF_FORWARD(...)
+#endif
+#if !defined(ONLY) || defined(ONLY_backward)
+#define IF_BACKWARD(...) __VA_ARGS__
+#else
+#define IF_BACKWARD(...)
+#endif
+#if !defined(ONLY) || defined(ONLY_summary)
+#define IF_SUMMARY(...) __VA_ARGS__
+#else
+#define IF_SUMMARY(...)
+#endif
 #if !defined(ONLY) || defined(ONLY_float32)
 #define IF_FLOAT32(...) __VA_ARGS__
 #else

@@ -63,7 +63,6 @@ def main() -> int:
         before = json.loads(TABLE.read_text())
         kept = {name: row for name, row in before.items() if not name.startswith(tuple(arguments.operators))}
         TABLE.write_text(json.dumps(dict(sorted((kept | rows).items())), indent=1) + "\n")
-        return 0
     wrong = complaints(found, json.loads(TABLE.read_text()))
     for name, one in () if arguments.brief else sorted(found.items()):
         sys.stdout.write(

@@ -17,7 +17,8 @@ constexpr float VANISHING = -256.0f; /* 2 to this is 0 in fp32, so that even an 
 template <int PIECES> constexpr int FINE = PIECES > 2 ? PIECES : 2;
 
 struct Sizes {
-  int batch, length, heads, values; /* keys are a constant of each kernel */
+  int batch, length, heads, values, segments, segment_length; /* keys are a constant of each kernel; the last in steps,
+                                                                 a multiple of CHUNK */
 };
 
 /* Which pairs meet in the level: the highest bit in which two steps differ. */
@@ -37,9 +38,8 @@ __device__ __forceinline__ bool lies_behind(int step, int passed) { return passe
 __device__ __forceinline__ bool lies_anywhere(int, int) { return true; }
 
 template <typename Lies> __device__ __forceinline__ Operand<1> ones_where(Lies lies) {
-  int none = 0;
-  asm volatile("" : "+r"(none)); /* made anew where it is needed: kept over the chunks, all of them would cost registers */
-  return operand<1>(square_of([&](int row, int column) { return lies(row + none, column) ? 1.0f : 0.0f; }));
+  const int none = forgotten(0); /* made anew where it is needed: kept over the chunks, all of them would cost registers */
+  return indicator([&](int row, int column) { return lies(row + none, column); });
 }
 
 /* (key, step): the decay over the steps that lie so to a step, from exponents (key, step) to the base 2. */
@@ -56,16 +56,23 @@ __device__ __forceinline__ void add_to_exponents(Square &gradient, const Square 
   add_product(gradient, operand<PIECES>(above), ones_where([&](int passed, int step) { return lies(step, passed); }));
 }
 
-/* Where the calling thread works: its warp has the 16 keys `key` and the 16 values `value` of a head with KEYS keys. */
+/* Where the calling thread works: its warp has the 16 keys `key` and the 16 values `value` of a head with KEYS keys, in the
+ * steps of a segment from `begin` to before `end`. With `more`, as many groups of KEYS rows follow those of the values. */
 template <int TILES> struct Seat {
   static constexpr int KEYS = TILES * SIDE;
-  int warp, head, key, value;
+  int warp, head, segment, key, value, begin, end;
   long long sequence;
 
-  __device__ __forceinline__ Seat() {
+  __device__ __forceinline__ explicit Seat(const Sizes &sizes, int more = 0) {
+    const int groups = sizes.values / KEYS + more;
     warp = threadIdx.x / WARP, head = blockIdx.y, sequence = blockIdx.z;
-    key = warp * SIDE, value = blockIdx.x * KEYS + key;
+    segment = blockIdx.x / groups;
+    key = warp * SIDE, value = blockIdx.x % groups * KEYS + key;
+    begin = segment * sizes.segment_length;
+    end = begin + sizes.segment_length < sizes.length ? begin + sizes.segment_length : sizes.length;
   }
+  __device__ __forceinline__ int group() const { return value / KEYS; }
+  __device__ __forceinline__ int last_chunk() const { return begin + (end - begin - 1) / CHUNK * CHUNK; }
   /* Of (B, L, H, width). */
   __device__ __forceinline__ long long place(const Sizes &sizes, int step, int width) const {
     return ((sequence * sizes.length + step) * sizes.heads + head) * width;
@@ -74,6 +81,10 @@ template <int TILES> struct Seat {
   __device__ __forceinline__ long long unit(const Sizes &sizes, int width) const {
     return (sequence * sizes.heads + head) * width;
   }
+  /* Of (B, segments, H, width). */
+  __device__ __forceinline__ long long piece(const Sizes &sizes, int width) const {
+    return ((sequence * sizes.segments + segment) * sizes.heads + head) * width;
+  }
   /* Of (B, chunks, H, width), for the chunk that begins at a step. */
   __device__ __forceinline__ long long chunk(const Sizes &sizes, int begin, int width) const {
     const int chunks = (sizes.length + CHUNK - 1) / CHUNK;
@@ -81,11 +92,20 @@ template <int TILES> struct Seat {
   }
 };
 
+/* Whether a place is kept from chunk to chunk: what is more than one piece of an operand leaves no registers for that. */
+template <typename T> inline constexpr bool KEEPS_PLACES = false;
+template <> inline constexpr bool KEEPS_PLACES<bf16> = true;
+
+/* Of the calling lane's first number in rows of `stride`. */
+template <typename T> __device__ __forceinline__ long long place_of(long long stride) {
+  return (KEEPS_PLACES<T> ? row_of(0) : forgotten(row_of(0))) * stride + column_of(0);
+}
+
 /* The matrix in rows of `stride` numbers; of these the first `rows` are there, the others are zero. */
 template <typename T>
 __device__ __forceinline__ Square taken(const T *from, long long stride, int rows = SIDE) {
   Square made;
-  const T *const first = from + row_of(0) * stride + column_of(0);
+  const T *const first = from + place_of<T>(stride);
 #pragma unroll
   for (int at = 0; at < HELD; at += 2) {
     made.at[at] = made.at[at + 1] = 0.0f;
@@ -96,7 +116,7 @@ __device__ __forceinline__ Square taken(const T *from, long long stride, int row
 
 template <typename T>
 __device__ __forceinline__ void put_rows(T *to, const Square &of, long long stride, int rows = SIDE) {
-  T *const first = to + row_of(0) * stride + column_of(0);
+  T *const first = to + place_of<T>(stride);
 #pragma unroll
   for (int at = 0; at < HELD; at += 2)
     if (row_of(at) < rows) store_pair(first + at / 2 % 2 * 8 * stride + at / 4 * 8, of.at[at], of.at[at + 1]);
@@ -117,15 +137,15 @@ __device__ __forceinline__ void put_steps(T *to, const Square &of, const Sizes &
            sizes.length - begin);
 }
 
-/* The gradient of what runs along keys: itself where one block has all values, else a part for each block, in fp32. */
+/* The gradient of what runs along keys: itself where one block has all values, else a part for each group, in fp32. */
 template <typename T, int TILES>
 __device__ __forceinline__ void put_part(void *to, const Square &of, const Sizes &sizes, const Seat<TILES> &seat, int begin) {
   constexpr int KEYS = Seat<TILES>::KEYS;
-  if (gridDim.x == 1) {
+  if (sizes.values == KEYS) {
     put_steps(static_cast<T *>(to), of, sizes, seat, begin, seat.key, KEYS);
   } else {
     const long long all = static_cast<long long>(sizes.batch) * sizes.length * sizes.heads * KEYS;
-    put_steps(static_cast<float *>(to) + blockIdx.x * all, of, sizes, seat, begin, seat.key, KEYS);
+    put_steps(static_cast<float *>(to) + seat.group() * all, of, sizes, seat, begin, seat.key, KEYS);
   }
 }
 

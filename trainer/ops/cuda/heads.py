@@ -1,4 +1,4 @@
-"""Heads with a matrix state on a GPU: how their widths are padded to those of the kernels, and how blocks share them.
+"""Heads with a matrix state on a GPU: how widths are padded to those of the kernels, and how blocks share the work.
 
 What the kernels themselves do is in heads.cuh and in an operator's kernels.cu; this launches nothing on its own.
 """
@@ -13,17 +13,28 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from trainer.ops.cuda.arguments import Launch
-from trainer.ops.cuda.launch import launch
+from trainer.ops.cuda.launch import launch, multiprocessors
 
 _WARP: Final = 32
 _SIDE: Final = 16  # keys, and values, of a warp
 _WIDTHS: Final = (16, 32, 64)  # keys of a head that kernels are made for; fewer are padded with zeros
 _TYPES: Final = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 _ALIGNMENT: Final = 16  # bytes, of whatever a kernel reads more than one number at a time of
+_CHUNK: Final = 16  # steps; heads.cuh has the same figure
+_BLOCKS: Final = 2  # for each multiprocessor, before the length is no longer cut
+_THREADS: Final = 256  # of the kernels that join segments
 
 
 class _Sizes(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int) for name in ("batch", "length", "heads", "values")]
+    _fields_ = [(name, ctypes.c_int) for name in ("batch", "length", "heads", "values", "segments", "segment_length")]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """From when on cutting the length pays: its summaries are work that one segment does not have."""
+
+    segments: int  # at least so many
+    chunks: int  # at least so many in each
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +48,14 @@ class Heads:
     heads: int
     keys: int
     values: int
+    multiprocessors: int  # of the device
+    cut: Cut
 
     @classmethod
-    def of(cls, operator: str, r: Tensor, v: Tensor) -> "Heads":
+    def of(cls, operator: str, r: Tensor, v: Tensor, cut: Cut) -> "Heads":
         """The heads of r (B, L, H, K) and v (B, L, H, V)."""
         batch, length, heads, keys = r.shape
-        return cls(operator, v.dtype, batch, length, heads, keys, v.shape[3])
+        return cls(operator, v.dtype, batch, length, heads, keys, v.shape[3], multiprocessors(v.device), cut)
 
     @property
     def fit(self) -> bool:
@@ -58,6 +71,18 @@ class Heads:
     def groups(self) -> int:
         """Blocks that share the values of a head."""
         return -(-self.values // self.width)
+
+    @property
+    def segment_length(self) -> int:
+        """Steps, whole chunks: all of them, unless blocks for all heads leave multiprocessors idle and cutting pays."""
+        chunks, blocks = -(-self.length // _CHUNK), self.batch * self.heads * self.groups
+        segments = min(_BLOCKS * self.multiprocessors // blocks, chunks // self.cut.chunks)
+        return -(-chunks // (segments if segments >= self.cut.segments else 1)) * _CHUNK
+
+    @property
+    def segments(self) -> int:
+        """Pieces of the length that run side by side."""
+        return -(-self.length // self.segment_length)
 
     def padded(self, part: Tensor, *, last: int = 0, before: int = 0) -> Tensor:
         """Contiguous, aligned, and with zeros up to `last` and `before` in its last two dimensions (0: as it is)."""
@@ -87,9 +112,32 @@ class Heads:
         """The gradient (..., K) of this type from `parts_like`."""
         return (parts if self.groups == 1 else parts.sum(0))[..., : self.keys].to(kind).contiguous()
 
-    def run(self, name: str, arguments: Sequence[Tensor]) -> None:
-        """Launches the operator's kernel with a block for each group of values, head and sequence."""
+    @property
+    def sizes(self) -> ctypes.Structure:
+        """As the kernels take them."""
+        values = self.groups * self.width
+        return _Sizes(self.batch, self.length, self.heads, values, self.segments, self.segment_length)
+
+    def run(self, name: str, arguments: Sequence[Tensor], *, more: int = 0) -> None:
+        """Launches the operator's kernel with a block for each group of values, segment, head and sequence.
+
+        more: groups of rows that follow those of the values.
+        """
         kernel = f"{self.operator}_{name}_{_TYPES[self.kind]}_{self.width}"
-        grid, block = (self.groups, self.heads, self.batch), (_WARP * self.width // _SIDE, 1, 1)
-        sizes = _Sizes(self.batch, self.length, self.heads, self.groups * self.width)
-        launch(Launch(self.operator, kernel, grid, block), (sizes, *arguments))
+        grid = ((self.groups + more) * self.segments, self.heads, self.batch)
+        block = (_WARP * self.width // _SIDE, 1, 1)
+        launch(Launch(self.operator, kernel, grid, block), (self.sizes, *arguments))
+
+    def joined(self, given: Tensor, *summaries: Tensor, backwards: bool) -> Tensor:
+        """What every segment begins with (B, segments, H, V, K), or ends with where `backwards`.
+
+        given: (B, H, V, K), at that end of the sequence. summaries: what the operator's kernel of this name takes.
+        """
+        begins = given.new_empty(self.batch, self.segments, *given.shape[1:])
+        grid = (-(-given.numel() // _THREADS), 1, 1)
+        keys, direction = ctypes.c_int(self.width), ctypes.c_int(backwards)
+        launch(
+            Launch(self.operator, f"{self.operator}_join", grid, (_THREADS, 1, 1)),
+            (self.sizes, keys, *summaries, given, begins, direction),
+        )
+        return begins

@@ -45,18 +45,17 @@ __device__ __forceinline__ void operator+=(Square &sum, const Square &other) {
   for (int at = 0; at < HELD; ++at) sum.at[at] += other.at[at];
 }
 
-/* Two numbers rounded to bfloat16, and what rounding left of them. */
-__device__ __forceinline__ uint32_t rounded_pair(float &low, float &high) {
+/* Two numbers rounded to bfloat16, the first in the lower half. */
+__device__ __forceinline__ uint32_t rounded_pair(float low, float high) {
 #ifdef __CUDACC__
   uint32_t word;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+  return word;
 #else
   bf16 pair[2];
   store(pair, low), store(pair + 1, high);
-  const uint32_t word = pair[0].bits | static_cast<uint32_t>(pair[1].bits) << 16;
+  return pair[0].bits | static_cast<uint32_t>(pair[1].bits) << 16;
 #endif
-  low -= of_bits(word << 16), high -= of_bits(word & 0xffff0000u);
-  return word;
 }
 
 template <int PIECES> __device__ __forceinline__ Operand<PIECES> operand(const Square &of) {
@@ -65,8 +64,21 @@ template <int PIECES> __device__ __forceinline__ Operand<PIECES> operand(const S
   for (int word = 0; word < HELD / 2; ++word) {
     float low = of.at[2 * word], high = of.at[2 * word + 1];
 #pragma unroll
-    for (int piece = 0; piece < PIECES; ++piece) made.words[piece][word] = rounded_pair(low, high);
+    for (int piece = 0; piece < PIECES; ++piece) {
+      const uint32_t rounded = made.words[piece][word] = rounded_pair(low, high);
+      if (piece + 1 < PIECES) low -= of_bits(rounded << 16), high -= of_bits(rounded & 0xffff0000u);
+    }
   }
+  return made;
+}
+
+/* One where `holds(row, column)`, else zero. */
+template <typename Holds> __device__ __forceinline__ Operand<1> indicator(Holds holds) {
+  Operand<1> made;
+#pragma unroll
+  for (int word = 0; word < HELD / 2; ++word)
+    made.words[0][word] = (holds(row_of(2 * word), column_of(2 * word)) ? 0x3f80u : 0u) |
+                          (holds(row_of(2 * word), column_of(2 * word) + 1) ? 0x3f800000u : 0u);
   return made;
 }
 
@@ -160,8 +172,8 @@ template <typename T> __device__ __forceinline__ void store_pair(T *place, float
 
 /* The transpose, by a product with the matrix of ones on the diagonal; exact but for what PIECES leave out. */
 template <int PIECES> __device__ __forceinline__ Square transposed(const Square &of) {
-  const Square identity = square_of([](int row, int column) { return row == column ? 1.0f : 0.0f; });
-  return product(operand<1>(identity), operand<PIECES>(of));
+  const int none = PIECES > 2 ? forgotten(0) : 0; /* so fp32 has the ones made anew: kept, they would cost registers */
+  return product(indicator([&](int row, int column) { return row + none == column; }), operand<PIECES>(of));
 }
 
 /* A matrix in shared memory, for operands of PIECES. */

@@ -79,31 +79,59 @@ static void wkv6_head(const machine *m, const instruction *in, int64_t head) {
     }
 }
 
+/* state (I - 2 share u uᵀ), u the direction made a unit. state: (keys, padded values). */
+INLINE void reflect(float *state, const float *direction, float share, int64_t width, int64_t padded) {
+    float unit[WIDEST_HEAD];
+    const float length = sqrtf(product_of(direction, direction, width)), inverse = 1.0f / (length > UNIT_EPSILON ? length : UNIT_EPSILON);
+    for (int64_t c = 0; c < width; c += LANES) store(unit + c, load(direction + c, width - c) * inverse, width - c);
+    for (int64_t c = 0; c < width; c += LANES) {
+        vector found[2] = {{0}};
+        for (int64_t key = 0; key < width; key++) found[key % 2] += load(state + key * padded + c, width - c) * unit[key];
+        found[0] = (found[0] + found[1]) * (-2.0f * share);
+        for (int64_t key = 0; key < width; key++) {
+            float *cell = state + key * padded + c;
+            store(cell, load(cell, width - c) + found[0] * unit[key], width - c);
+        }
+    }
+}
+
 /* One head of RWKV-7 for all ids. in: receptances, keys, values, decays before their sigmoid, rates after theirs, gates. tables:
- * scales of keys, how rates weigh them, bonus, norm's scale and bias, each a row; and the highest rate, one float. The rest as for
- * RWKV-6. */
+ * scales of keys, how rates weigh them, bonus, norm's scale and bias, each a row. sizes: as for RWKV-6, then how many reflections a
+ * transition has, the place of the directions of all but the last, a row each, and that of halves of their rates, (reflections,
+ * heads), which then stand for the rates. */
 static void wkv7_head(const machine *m, const instruction *in, int64_t head) {
     const int64_t width = in->sizes[0], row = in->sizes[1], padded = in->sizes[2], at = head * width;
     const float *key_scale = in->tables[0] + at, *key_rate = key_scale + row, *bonus = key_rate + row, *scale = bonus + row;
-    const float highest = in->tables[1][0];
     float decay[WIDEST_HEAD], looks[WIDEST_HEAD], writes[WIDEST_HEAD], keys[WIDEST_HEAD], own[WIDEST_HEAD];
+    const int64_t last = (in->sizes[3] - 1) * in->units + head;
     float *state = m->state + in->state + head * width * padded;
     for (int64_t t = 0; t < m->count; t++) {
         const float *r = place(m, t, in->in) + at, *k = r + row, *v = k + row, *w = v + row, *rate = w + row, *gate = rate + row;
+        const float *halves = in->sizes[3] ? place(m, t, in->sizes[5]) : NULL;
         float *y = place(m, t, in->out) + at;
         for (int64_t c = 0; c < width; c += LANES) {
-            const vector key = load(k + c, width - c), rates = load(rate + c, width - c) * highest;
+            const vector key = load(k + c, width - c), rates = halves ? (vector){0} + 2.0f * halves[last] : load(rate + c, width - c);
             const vector kept = key * (1.0f + (rates - 1.0f) * load(key_rate + c, width - c));
             store(decay + c, exp2_of(sigmoid(load(w + c, width - c)) * (-SLOWEST * LOG2_E)), width - c);
             store(looks + c, key * load(key_scale + c, width - c), width - c);
             store(keys + c, kept, width - c);
             store(own + c, kept * load(bonus + c, width - c), width - c);
+            store(writes + c, rates, width - c);
+        }
+        if (halves) {
+            for (int64_t key = 0; key < width; key++) {
+                for (int64_t c = 0; c < width; c += LANES)
+                    store(state + key * padded + c, load(state + key * padded + c, width - c) * decay[key], width - c);
+                decay[key] = 1.0f;
+            }
+            for (int64_t turn = 0; turn < in->sizes[3] - 1; turn++)
+                reflect(state, place(m, t, in->sizes[4]) + turn * row + at, halves[turn * in->units + head], width, padded);
         }
         const float length = sqrtf(product_of(looks, looks, width)), inverse = 1.0f / (length > UNIT_EPSILON ? length : UNIT_EPSILON);
         for (int64_t c = 0; c < width; c += LANES) {
             const vector unit = load(looks + c, width - c) * inverse;
             store(looks + c, -unit, width - c);
-            store(writes + c, unit * load(rate + c, width - c) * highest, width - c);
+            store(writes + c, unit * load(writes + c, width - c), width - c);
         }
         for (int64_t c = 0; c < width; c += LANES) {
             const vector value = load(v + c, width - c);

@@ -12,16 +12,20 @@ from trainer.ops.selective_scan.cpu import sizes_of
 
 _ORDER = (0, 1, 2, 3, 4, 8, 5, 6, 7)  # of the operator's inputs, as native.c takes them
 _WIDE = (0, 1, 6)  # the places in the operator's order of the long sequences: u, delta and gate
+_GATE = _ORDER.index(6)  # the gate's place as native.c takes it
 
 
 def _described(inputs: tuple[Tensor | None, ...]) -> tuple[list[Tensor], tuple[int, ...]]:
     """The tensors that native.c reads, and the sizes; no beginnings are an empty tensor."""
     given = [part for part in inputs[: len(_ORDER)] if part is not None]
     narrow = all(given[place].dtype is torch.bfloat16 for place in _WIDE)
-    given = [(part if narrow and place in _WIDE else part.float()).contiguous() for place, part in enumerate(given)]
+    given = [part if narrow and place in _WIDE else part.float() for place, part in enumerate(given)]
+    tensors = [given[place] for place in _ORDER]
+    gate, row = native.in_rows(tensors[_GATE])
+    tensors = [gate if place == _GATE else part.contiguous() for place, part in enumerate(tensors)]
     begins = inputs[len(_ORDER)] if len(inputs) > len(_ORDER) else None
     marks = torch.empty(0, dtype=torch.bool) if begins is None else begins.contiguous()
-    return [*(given[place] for place in _ORDER), marks], (*sizes_of(given[0], given[2]), int(narrow))
+    return [*tensors, marks], (*sizes_of(given[0], given[2]), int(narrow), row)
 
 
 def forward(*inputs: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -40,8 +44,8 @@ def backward(grad_y: Tensor, grad_final: Tensor, *saved: Tensor | None) -> tuple
     *inputs, checkpoints = saved
     tensors, sizes = _described(tuple(inputs))
     u, state = tensors[0], tensors[5]
-    batch, length, channels, states, groups, _ = sizes
-    results = [torch.empty_like(part) for part in tensors[: len(_ORDER)]]
+    batch, length, channels, states, groups, *_ = sizes
+    results = [part.new_empty(part.shape) for part in tensors[: len(_ORDER)]]
     parts = (
         state.new_empty(batch, channels, states),
         *(state.new_empty(groups, batch, length, states) for _ in "bc"),

@@ -432,25 +432,25 @@ extern "C" __global__ void selective_scan_add(const float *parts, float *sums, i
 KERNEL(selective_scan_add)
 
 #define OF_TYPE(T, name, STATES, WARPS, BLOCKS)                                                                         \
-  extern "C" __global__ void __launch_bounds__(WARPS *WARP, 1)                                                          \
+  IF_SUMMARY(extern "C" __global__ void __launch_bounds__(WARPS *WARP, 1)                                               \
       selective_scan_summary_##name(Sizes sizes, Gating gating, const T *u, const T *delta, const float *a, const T *b, \
                                     float *ends, float *lengths) {                                                      \
     summarise<T, STATES, WARPS>(sizes, gating, u, delta, a, b, ends, lengths);                                          \
   }                                                                                                                     \
-  KERNEL(selective_scan_summary_##name)                                                                                 \
-  extern "C" __global__ void __launch_bounds__(WARPS *WARP, 1)                                                          \
+  KERNEL(selective_scan_summary_##name))                                                                                \
+  IF_FORWARD(extern "C" __global__ void __launch_bounds__(WARPS *WARP, 1)                                               \
       selective_scan_forward_##name(Sizes sizes, Gating gating, const T *u, const T *delta, const float *a, const T *b, \
                                     const T *c, const float *begins, T *y, float *checkpoints, float *final_state) {    \
     run_forward<T, STATES, WARPS>(sizes, gating, u, delta, a, b, c, begins, y, checkpoints, final_state);               \
   }                                                                                                                     \
-  KERNEL(selective_scan_forward_##name)                                                                                 \
-  extern "C" __global__ void __launch_bounds__(WARPS *WARP, 1)                                                          \
+  KERNEL(selective_scan_forward_##name))                                                                                \
+  IF_SUMMARY(extern "C" __global__ void __launch_bounds__(WARPS *WARP, 1)                                               \
       selective_scan_backward_summary_##name(Sizes sizes, Gating gating, const T *grad_y, const T *delta, const float *a,\
                                              const T *c, float *ends) {                                                 \
     summarise_backward<T, STATES, WARPS>(sizes, gating, grad_y, delta, a, c, ends);                                     \
   }                                                                                                                     \
-  KERNEL(selective_scan_backward_summary_##name)                                                                        \
-  extern "C" __global__ void __launch_bounds__(WARPS *WARP, BLOCKS)                                                     \
+  KERNEL(selective_scan_backward_summary_##name))                                                                       \
+  IF_BACKWARD(extern "C" __global__ void __launch_bounds__(WARPS *WARP, BLOCKS)                                         \
       selective_scan_backward_##name(Sizes sizes, Gating gating, GatingGradients wanted, const T *grad_y, const T *u,   \
                                      const T *delta, const float *a, const T *b, const T *c, const float *checkpoints,  \
                                      const float *adjoints, T *grad_u, T *grad_delta, float *a_parts, float *b_parts,   \
@@ -458,7 +458,7 @@ KERNEL(selective_scan_add)
     run_backward<T, STATES, WARPS>(sizes, gating, wanted, grad_y, u, delta, a, b, c, checkpoints, adjoints, grad_u,     \
                                    grad_delta, a_parts, b_parts, c_parts, grad_initial);                                \
   }                                                                                                                     \
-  KERNEL(selective_scan_backward_##name)
+  KERNEL(selective_scan_backward_##name))
 
 /* Up to 4, 16 and 64 states, by 1, 4 and 8 warps; BLOCKS of the backward kernel fit a multiprocessor's registers. */
 #define OF_STATES(name, STATES, WARPS, BLOCKS)                                                                          \

@@ -2,7 +2,8 @@
  *
  * The state index is the outer loop and time the inner one, inside chunks of CHUNK steps: one state of LANES channels stays
  * in a register, all that a chunk needs stays in the first-level cache, and any number of states is the same code. The forward
- * pass keeps the state before each chunk; the backward pass computes a chunk's states again from it. */
+ * pass keeps the state before each chunk; the backward pass computes a chunk's states again from it, TOGETHER states at a time,
+ * which share what they load and store for a step. */
 #include "bfloat16.h"
 #include "functions.h"
 #include "native.h"
@@ -13,6 +14,7 @@
 #define GATED_NARROW 2 /* u, delta and gate, y, and the gradients of all of them are bfloat16 */
 
 #define CHUNK 32
+#define TOGETHER 4 /* as native.h packs rows */
 #define FORGETTING 1e30f /* a step so long that exp is 0 whatever the rate */
 
 typedef struct {
@@ -20,6 +22,7 @@ typedef struct {
     const float *a, *b, *c, *initial, *skip, *bias;
     const uint8_t *begins;           /* NULL: nowhere */
     int64_t batch, length, channels, states, chunks, blocks, groups;
+    int64_t gate_row;                /* numbers from one step of the gate to the next */
 } inputs;
 
 /* A block's step sizes in a chunk, and what the states decay by: the same, but where a document begins nothing is left. */
@@ -31,6 +34,10 @@ INLINE void step_sizes(const inputs *in, int64_t start, int64_t steps, int64_t c
         if (kind) delta[t] = softplus_of(delta[t] + bias);
         decaying[t] = kind && in->begins && in->begins[start + t] ? (vector){0} + FORGETTING : delta[t];
     }
+}
+
+INLINE vector gate_of(const inputs *in, int64_t step, int64_t channel, int64_t count, const int kind) {
+    return load_as(in->gate, step * in->gate_row + channel, count, kind == GATED_NARROW);
 }
 
 INLINE vector rates_of(const inputs *in, int64_t channel, int64_t count, int64_t state, float scale) {
@@ -83,7 +90,7 @@ INLINE int forward_unit(const inputs *in, int64_t unit, void *y, float *final, f
         }
         for (int64_t t = 0; t < steps; t++) {
             const int64_t at = (start + t) * in->channels + channel;
-            const vector gate = kind ? load_as(in->gate, at, count, kind == GATED_NARROW) : (vector){0};
+            const vector gate = kind ? gate_of(in, start + t, channel, count, kind) : (vector){0};
             store_as(y, at, kind ? sums[t] * gate * sigmoid_of(gate) : sums[t], count, kind == GATED_NARROW);
         }
     }
@@ -101,14 +108,29 @@ typedef struct {
     float *skip_parts, *bias_parts;                /* of a gated scan: wanted in parts (batch, D) twice */
 } gradients;
 
-/* One chunk of one block of channels: adds to the chunk's lane-wise sums of the gradients of b and c. */
+/* What all blocks of channels read in a chunk, and what they add to. */
+typedef struct {
+    float *b, *c;            /* (CHUNK, padded states): states that are not there have zeros */
+    vector *b_sums, *c_sums; /* (padded states / TOGETHER, CHUNK): the gradients of b and c, packed */
+    int64_t padded;
+} shared;
+
+static void begin_chunk(const inputs *in, shared *all, int64_t start, int64_t steps) {
+    const size_t row = (size_t)in->states * sizeof(float);
+    memset(all->b_sums, 0, (size_t)(2 * all->padded / TOGETHER * CHUNK) * sizeof(vector));
+    for (int64_t t = 0; t < steps; t++) {
+        memcpy(all->b + t * all->padded, in->b + (start + t) * in->states, row);
+        memcpy(all->c + t * all->padded, in->c + (start + t) * in->states, row);
+    }
+}
+
+/* One chunk of one block of channels: adds to what is shared. */
 INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, int64_t channel, int64_t chunk,
-                           vector *adjoints, vector *a_sums, vector *b_sums, vector *c_sums, vector *around,
-                           const int kind) {
+                           const shared *all, vector *adjoints, vector *a_sums, vector *around, const int kind) {
     const int64_t count = smaller(LANES, in->channels - channel), states = in->states;
     const int64_t start = item * in->length + chunk * CHUNK, steps = smaller(CHUNK, in->length - chunk * CHUNK);
     vector delta[CHUNK], u[CHUNK], driven[CHUNK], above[CHUNK], delta_sums[CHUNK], driven_sums[CHUNK];
-    vector before[CHUNK], decay[CHUNK], decaying[CHUNK], opened[CHUNK], inner[CHUNK];
+    vector decaying[CHUNK], opened[CHUNK], inner[CHUNK];
     const vector skip = kind ? load(in->skip + channel, count) : (vector){0};
     step_sizes(in, start, steps, channel, count, kind, delta, decaying);
     for (int64_t t = 0; t < steps; t++) {
@@ -116,7 +138,7 @@ INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, i
         u[t] = load_as(in->u, at, count, kind == GATED_NARROW);
         above[t] = load_as(g->y, at, count, kind == GATED_NARROW);
         if (kind) {
-            const vector gate = load_as(in->gate, at, count, kind == GATED_NARROW), open = sigmoid_of(gate);
+            const vector gate = gate_of(in, start + t, channel, count, kind), open = sigmoid_of(gate);
             opened[t] = above[t] * open * (gate * (1.0f - open) + 1.0f); /* what the inner y is multiplied by */
             inner[t] = skip * u[t];
             above[t] *= gate * open;
@@ -124,29 +146,48 @@ INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, i
         driven[t] = delta[t] * u[t];
         delta_sums[t] = driven_sums[t] = (vector){0};
     }
-    for (int64_t n = 0; n < states; n++) {
-        const float *b = in->b + start * states + n, *c = in->c + start * states + n;
-        const vector rate = rates_of(in, channel, count, n, 1.0f), rate_of_two = rate * LOG2_E;
-        vector state = load(g->checkpoints + ((item * in->chunks + chunk) * states + n) * in->channels + channel, count);
+    for (int64_t n = 0; n < all->padded; n += TOGETHER) {
+        const float *kept = g->checkpoints + ((item * in->chunks + chunk) * states + n) * in->channels + channel;
+        vector state[TOGETHER] = {0}, rate[TOGETHER] = {0}, rate_of_two[TOGETHER], adjoint[TOGETHER], a_sum[TOGETHER];
+        vector before[CHUNK][TOGETHER], decay[CHUNK][TOGETHER], *b_sums = all->b_sums + n / TOGETHER * CHUNK;
+        vector *c_sums = all->c_sums + n / TOGETHER * CHUNK;
+        memcpy(adjoint, adjoints + n, sizeof adjoint);
+        memcpy(a_sum, a_sums + n, sizeof a_sum);
+        for (int64_t k = 0; k < smaller(TOGETHER, states - n); k++) {
+            rate[k] = rates_of(in, channel, count, n + k, 1.0f);
+            state[k] = load(kept + k * in->channels, count);
+        }
+        for (int k = 0; k < TOGETHER; k++) rate_of_two[k] = rate[k] * LOG2_E;
         for (int64_t t = 0; t < steps; t++) {
-            before[t] = state;
-            decay[t] = exp2_of(decaying[t] * rate_of_two);
-            state = decay[t] * state + driven[t] * b[t * states];
-            if (kind) inner[t] += state * c[t * states];
-            c_sums[n * CHUNK + t] += above[t] * state;
+            const float *b = all->b + t * all->padded + n, *c = all->c + t * all->padded + n;
+            vector products[TOGETHER];
+#pragma GCC unroll 4
+            for (int k = 0; k < TOGETHER; k++) {
+                before[t][k] = state[k];
+                decay[t][k] = exp2_of(decaying[t] * rate_of_two[k]);
+                state[k] = decay[t][k] * state[k] + driven[t] * b[k];
+                if (kind) inner[t] += state[k] * c[k];
+                products[k] = above[t] * state[k];
+            }
+            c_sums[t] += packed_four(products);
         }
-        vector adjoint = adjoints[n], a_sum = a_sums[n];
         for (int64_t t = steps - 1; t >= 0; t--) {
-            adjoint += above[t] * c[t * states];
-            b_sums[n * CHUNK + t] += adjoint * driven[t];
-            driven_sums[t] += adjoint * b[t * states];
-            adjoint *= decay[t];
-            const vector exponent = adjoint * before[t]; /* the gradient of delta_t * a */
-            delta_sums[t] += exponent * rate;
-            a_sum += exponent * delta[t];
+            const float *b = all->b + t * all->padded + n, *c = all->c + t * all->padded + n;
+            vector products[TOGETHER];
+#pragma GCC unroll 4
+            for (int k = 0; k < TOGETHER; k++) {
+                adjoint[k] += above[t] * c[k];
+                products[k] = adjoint[k] * driven[t];
+                driven_sums[t] += adjoint[k] * b[k];
+                adjoint[k] *= decay[t][k];
+                const vector exponent = adjoint[k] * before[t][k]; /* the gradient of delta_t * a */
+                delta_sums[t] += exponent * rate[k];
+                a_sum[k] += exponent * delta[t];
+            }
+            b_sums[t] += packed_four(products);
         }
-        adjoints[n] = adjoint;
-        a_sums[n] = a_sum;
+        memcpy(adjoints + n, adjoint, sizeof adjoint);
+        memcpy(a_sums + n, a_sum, sizeof a_sum);
     }
     for (int64_t t = 0; t < steps; t++) {
         const int64_t at = (start + t) * in->channels + channel;
@@ -167,33 +208,37 @@ INLINE void backward_chunk(const inputs *in, const gradients *g, int64_t item, i
 INLINE int backward_unit(const inputs *in, int64_t unit, const gradients *g, const int kind) {
     const int64_t item = unit / in->groups, group = unit % in->groups, states = in->states;
     const int64_t first = group * in->blocks / in->groups, last = (group + 1) * in->blocks / in->groups;
-    const int64_t carried = (last - first) * states, summed = states * CHUNK;
-    vector *memory = vectors(2 * carried + 2 * summed + 2 * (last - first));
+    const int64_t padded = (states + TOGETHER - 1) / TOGETHER * TOGETHER, carried = (last - first) * padded;
+    const int64_t packed = padded / TOGETHER * CHUNK, copied = vectors_for(CHUNK * padded);
+    vector *memory = vectors(2 * carried + 2 * packed + 2 * copied + 2 * (last - first));
     if (!memory) return 1;
-    vector *adjoints = memory, *a_sums = adjoints + carried, *b_sums = a_sums + carried, *c_sums = b_sums + summed;
-    vector *around = c_sums + summed; /* of each block: the gradients of skip and bias */
+    vector *adjoints = memory, *a_sums = adjoints + carried;
+    vector *around = a_sums + carried; /* of each block: the gradients of skip and bias */
+    shared all = {.b_sums = around + 2 * (last - first), .padded = padded};
+    all.c_sums = all.b_sums + packed;
+    all.b = (float *)(all.c_sums + packed), all.c = (float *)(all.c_sums + packed + copied);
     for (int64_t block = first; block < last; block++)
         for (int64_t n = 0; n < states; n++)
-            adjoints[(block - first) * states + n] =
+            adjoints[(block - first) * padded + n] =
                 state_of(in, g->final, item, block * LANES, smaller(LANES, in->channels - block * LANES), n);
     for (int64_t chunk = in->chunks - 1; chunk >= 0; chunk--) {
-        memset(b_sums, 0, (size_t)(2 * summed) * sizeof(vector));
+        const int64_t start = item * in->length + chunk * CHUNK, steps = smaller(CHUNK, in->length - chunk * CHUNK);
+        begin_chunk(in, &all, start, steps);
         for (int64_t block = first; block < last; block++)
-            backward_chunk(in, g, item, block * LANES, chunk, adjoints + (block - first) * states,
-                           a_sums + (block - first) * states, b_sums, c_sums, around + 2 * (block - first), kind);
-        const int64_t steps = smaller(CHUNK, in->length - chunk * CHUNK);
-        const int64_t at = ((group * in->batch + item) * in->length + chunk * CHUNK) * states;
+            backward_chunk(in, g, item, block * LANES, chunk, &all, adjoints + (block - first) * padded,
+                           a_sums + (block - first) * padded, around + 2 * (block - first), kind);
         for (int64_t t = 0; t < steps; t++)
-            for (int64_t n = 0; n < states; n++) {
-                g->b_parts[at + t * states + n] = sum_of_lanes(b_sums[n * CHUNK + t]);
-                g->c_parts[at + t * states + n] = sum_of_lanes(c_sums[n * CHUNK + t]);
+            for (int64_t n = 0; n < states; n += TOGETHER) {
+                const int64_t at = (group * in->batch * in->length + start + t) * states + n, place = n / TOGETHER * CHUNK + t;
+                store(g->b_parts + at, sums_of_packed(all.b_sums[place]), smaller(TOGETHER, states - n));
+                store(g->c_parts + at, sums_of_packed(all.c_sums[place]), smaller(TOGETHER, states - n));
             }
     }
     for (int64_t block = first; block < last; block++) {
         const int64_t channel = block * LANES, count = smaller(LANES, in->channels - channel);
         for (int64_t n = 0; n < states; n++) {
-            put_state(in, g->initial, adjoints[(block - first) * states + n], item, channel, count, n);
-            put_state(in, g->a_parts, a_sums[(block - first) * states + n], item, channel, count, n);
+            put_state(in, g->initial, adjoints[(block - first) * padded + n], item, channel, count, n);
+            put_state(in, g->a_parts, a_sums[(block - first) * padded + n], item, channel, count, n);
         }
         if (kind) {
             store(g->skip_parts + item * in->channels + channel, around[2 * (block - first)], count);
@@ -244,11 +289,12 @@ static inputs described_gated(const float *const *tensors, const int64_t *sizes)
     inputs in = described(tensors, sizes);
     in.skip = tensors[6], in.gate = tensors[7], in.bias = tensors[8];
     in.begins = (const uint8_t *)tensors[9];
+    in.gate_row = sizes[6];
     return in;
 }
 
-/* tensors: as for forward, then skip (D,), gate (B, L, D), bias (D,), begins (B, L) of bytes or nothing. sizes: as for
- * forward, then whether the sequences but b and c are bfloat16. results: as of forward. */
+/* tensors: as for forward, then skip (D,), gate (B, L, D) in rows with gaps, bias (D,), begins (B, L) of bytes or nothing. sizes: as for
+ * forward, then whether the sequences but b and c are bfloat16, and the gate's row. results: as of forward. */
 int forward_gated(const float *const *tensors, float *const *results, const int64_t *sizes, int64_t threads) {
     const inputs in = described_gated(tensors, sizes);
     int failed = 0;

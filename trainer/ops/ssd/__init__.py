@@ -24,7 +24,7 @@ def ssd(
     """S_t = exp(delta_t a) S_{t-1} + delta_t x_t b_t^T and y_t = S_t c_t, for each head.
 
     Args:
-        x: (B, L, H, P), the input.
+        x: (B, L, H, P), the input; b and c go by its type on a GPU.
         delta: (B, L, H), the step sizes, positive (after softplus).
         a: (H,), the rates, negative.
         b: (B, L, G, N), what writes to the states; H / G heads share a group.
@@ -50,7 +50,7 @@ def ssd(
         initial_state = x.new_zeros(shape)
     require(initial_state.shape == shape, "initial_state must be (batch, heads, width, states).")
     kind, written = working_type(x, delta, a, b, c, initial_state), x.dtype
-    narrow = memory_type(kind, x, b, c)
+    narrow = memory_type(kind, x)
     x, b, c = (part.to(narrow) for part in (x, b, c))
     y, final_state, _ = _operator(x, delta.to(kind), a.to(kind), b, c, initial_state.to(kind))
     return y.to(written), final_state

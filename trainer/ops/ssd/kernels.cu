@@ -632,30 +632,30 @@ extern "C" __global__ void ssd_join(Sizes sizes, const float *a, const float *en
 KERNEL(ssd_join)
 
 #define OF_TILES(T, name, TILES)                                                                                        \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_summary_##name##_##TILES(                                   \
+  IF_SUMMARY(extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_summary_##name##_##TILES(                     \
       Sizes sizes, const T *x, const float *delta, const float *a, const T *b, float *ends) {                           \
     summarise<T, TILES, false>(sizes, x, delta, a, b, ends);                                                            \
   }                                                                                                                     \
-  KERNEL(ssd_summary_##name##_##TILES)                                                                                  \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2)                                                                 \
+  KERNEL(ssd_summary_##name##_##TILES))                                                                                 \
+  IF_FORWARD(extern "C" __global__ void __launch_bounds__(THREADS, 2)                                                   \
       ssd_forward_##name##_##TILES(Sizes sizes, const T *x, const float *delta, const float *a, const T *b, const T *c, \
                                    const float *begins, T *y, float *checkpoints, float *final_state) {                 \
     run_forward<T, TILES>(sizes, x, delta, a, b, c, begins, y, checkpoints, final_state);                               \
   }                                                                                                                     \
-  KERNEL(ssd_forward_##name##_##TILES)                                                                                  \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_summary_##name##_##TILES(                          \
+  KERNEL(ssd_forward_##name##_##TILES))                                                                                 \
+  IF_SUMMARY(extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_summary_##name##_##TILES(            \
       Sizes sizes, const T *grad_y, const float *delta, const float *a, const T *c, float *ends) {                      \
     summarise<T, TILES, true>(sizes, grad_y, delta, a, c, ends);                                                        \
   }                                                                                                                     \
-  KERNEL(ssd_backward_summary_##name##_##TILES)                                                                         \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_##name##_##TILES(                                  \
+  KERNEL(ssd_backward_summary_##name##_##TILES))                                                                        \
+  IF_BACKWARD(extern "C" __global__ void __launch_bounds__(THREADS, 2) ssd_backward_##name##_##TILES(                   \
       Sizes sizes, const T *grad_y, const T *x, const float *delta, const float *a, const T *b, const T *c,             \
       const float *checkpoints, const float *adjoints, T *grad_x, float *delta_parts, float *a_parts, float *b_parts,   \
       float *c_parts, float *grad_initial) {                                                                            \
     run_backward<T, TILES>(sizes, grad_y, x, delta, a, b, c, checkpoints, adjoints, grad_x, delta_parts, a_parts,       \
                            b_parts, c_parts, grad_initial);                                                             \
   }                                                                                                                     \
-  KERNEL(ssd_backward_##name##_##TILES)
+  KERNEL(ssd_backward_##name##_##TILES))
 
 /* Up to 32, 64 and 128 states. */
 #define OF_STATES(TILES)                                                                                                \

@@ -26,7 +26,7 @@ def wkv6(
     Args:
         r: (B, L, H, K), what reads the state ("receptance").
         k: (B, L, H, K), the keys.
-        v: (B, L, H, V), the values.
+        v: (B, L, H, V), the values; r and k go by their type on a GPU.
         log_decay: (B, L, H, K), at most 0; RWKV's w enters as -exp(w).
         bonus: (H, K), the weight of the present step ("time_first", u).
         initial_state: (B, H, K, V), zero where None.
@@ -48,7 +48,7 @@ def wkv6(
         initial_state = v.new_zeros(shape)
     require(initial_state.shape == shape, "initial_state must be (batch, heads, keys, values).")
     kind, written = working_type(r, k, v, log_decay, bonus, initial_state), v.dtype
-    narrow = memory_type(kind, v, r, k)
+    narrow = memory_type(kind, v)
     r, k, v = (part.to(narrow) for part in (r, k, v))
     y, final_state, _ = _operator(r, k, v, log_decay.to(kind), bonus.to(kind), initial_state.to(kind))
     return y.to(written), final_state

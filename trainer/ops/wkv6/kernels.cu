@@ -1,6 +1,8 @@
 /* WKV-6 on a GPU, forward and backward; the operator and its symbols are in __init__.py.
  *
- * A block has one head of one sequence and 16 values for each of its warps; it goes over the chunks of 16 steps. A warp keeps
+ * A block has one head of one sequence, one segment of the length and 16 values for each of its warps; it goes over the chunks
+ * of 16 steps. Where heads and sequences leave a GPU idle, the length is cut into segments: what each adds to the state and
+ * how much of it stays at once, a short pass over the segments, then the segments themselves. A warp keeps
  * its 16 rows of the state (value, key) as fp32 sums of tensor cores. In every chunk it first prepares 16 keys - what reads and
  * writes the state through the decays, and the part that these keys have in what the steps see of one another - and shares
  * that; then it computes its 16 values. The backward pass takes each chunk's first state from the checkpoint, so no step is
@@ -10,19 +12,19 @@
 
 template <typename T, int PIECES, int TILES>
 __device__ void run_forward(const Sizes &sizes, const T *r, const T *k, const T *v, const float *log_decay,
-                            const float *bonus, const float *initial, T *y, float *checkpoints, float *final_state) {
+                            const float *bonus, const float *begins, T *y, float *checkpoints, float *final_state) {
   __shared__ Slot<PIECES> reads[TILES], writes[TILES]; /* (step, key) and (key, step) */
   __shared__ Slot<3> parts[TILES];
   __shared__ float whole[TILES * SIDE];
-  const Seat<TILES> seat;
+  const Seat<TILES> seat(sizes);
   constexpr int KEYS = Seat<TILES>::KEYS;
   const int area = KEYS * sizes.values;
-  const float *begin_state = initial + seat.unit(sizes, area);
+  const float *begin_state = begins + seat.piece(sizes, area) + seat.value * KEYS;
   Square state[TILES]; /* (value, key) */
 #pragma unroll
   for (int tile = 0; tile < TILES; ++tile)
-    state[tile] = transposed<3>(taken(begin_state + tile * SIDE * sizes.values + seat.value, sizes.values));
-  for (int begin = 0; begin < sizes.length; begin += CHUNK) {
+    state[tile] = taken(begin_state + tile * SIDE, KEYS);
+  for (int begin = seat.begin; begin < seat.end; begin += CHUNK) {
     float *checkpoint = checkpoints + seat.chunk(sizes, begin, area);
 #pragma unroll
     for (int tile = 0; tile < TILES; ++tile) put_rows(checkpoint + seat.value * KEYS + tile * SIDE, state[tile], KEYS);
@@ -62,16 +64,61 @@ __device__ void run_forward(const Sizes &sizes, const T *r, const T *k, const T 
     put_steps(y, transposed<PIECES>(out), sizes, seat, begin, seat.value, sizes.values);
     __syncthreads();
   }
+  if (seat.end < sizes.length) return;
   float *end_state = final_state + seat.unit(sizes, area);
 #pragma unroll
   for (int tile = 0; tile < TILES; ++tile)
     put_rows(end_state + tile * SIDE * sizes.values + seat.value, transposed<3>(state[tile]), sizes.values);
 }
 
+/* What a segment adds to the state (value, key) if there was none before it, and how much of what was there stays: the state
+ * over k and v, or the adjoint, backwards in time, over r and the gradient of y. ends: (B, segments, H, V, K); wholes: (B,
+ * segments, H, K). */
+template <typename T, int PIECES, int TILES, bool BACKWARDS>
+__device__ void summarise(const Sizes &sizes, const T *keyed, const T *valued, const float *log_decay, float *ends,
+                          float *wholes) {
+  __shared__ Slot<PIECES> writes[TILES]; /* (key, step) */
+  __shared__ float whole[TILES * SIDE];
+  const Seat<TILES> seat(sizes);
+  constexpr int KEYS = Seat<TILES>::KEYS;
+  Square state[TILES] = {};        /* (value, key) */
+  float stays[2] = {1.0f, 1.0f}; /* of keys g and g + 8 */
+  const int chunks = (seat.end - seat.begin + CHUNK - 1) / CHUNK;
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    const int begin = BACKWARDS ? seat.last_chunk() - chunk * CHUNK : seat.begin + chunk * CHUNK;
+    {
+      const Square written = transposed<PIECES>(steps_of(keyed, sizes, seat, begin, seat.key, KEYS));
+      const Operand<3> exponents = exponents_of(steps_of(log_decay, sizes, seat, begin, seat.key, KEYS));
+      const auto lies = [](int step, int passed) { return BACKWARDS ? lies_before(step, passed) : lies_behind(step, passed); };
+      const Square all = decays(exponents, lies_anywhere);
+      put(writes[seat.warp], written * decays(exponents, lies));
+      put_whole(whole, all);
+      stays[0] *= all.at[0], stays[1] *= all.at[2];
+    }
+    __syncthreads();
+    const Operand<PIECES> values =
+        operand<PIECES>(transposed<PIECES>(steps_of(valued, sizes, seat, begin, seat.value, sizes.values)));
+#pragma unroll
+    for (int tile = 0; tile < TILES; ++tile) {
+#pragma unroll
+      for (int at = 0; at < HELD; ++at) state[tile].at[at] *= whole[tile * SIDE + column_of(at)];
+      add_product(state[tile], values, operand_in(writes[tile]));
+    }
+    __syncthreads();
+  }
+  float *end_state = ends + seat.piece(sizes, KEYS * sizes.values) + seat.value * KEYS;
+#pragma unroll
+  for (int tile = 0; tile < TILES; ++tile) put_rows(end_state + tile * SIDE, state[tile], KEYS);
+  if (seat.group() == 0 && threadIdx.x % 4 == 0) {
+#pragma unroll
+    for (int row = 0; row < 2; ++row) wholes[seat.piece(sizes, KEYS) + seat.key + row_of(2 * row)] = stays[row];
+  }
+}
+
 /* All gradients; the bonus's, and with more blocks than one those that run along keys, in parts. */
 template <typename T, int PIECES, int TILES>
 __device__ void run_backward(const Sizes &sizes, const T *grad_y, const T *r, const T *k, const T *v,
-                             const float *log_decay, const float *bonus, const float *checkpoints, const float *grad_final,
+                             const float *log_decay, const float *bonus, const float *checkpoints, const float *ends,
                              void *grad_r, void *grad_k, T *grad_v, void *grad_log_decay, float *bonus_parts,
                              float *grad_initial) {
   __shared__ Slot<PIECES> above[TILES], given[TILES];       /* (step, value) of the gradient of y, and of v */
@@ -79,17 +126,19 @@ __device__ void run_backward(const Sizes &sizes, const T *grad_y, const T *r, co
   __shared__ Slot<PIECES> reads[TILES], writes[TILES];      /* (key, step) and (step, key) */
   __shared__ Slot<3> parts[TILES];
   __shared__ float whole[TILES * SIDE];
-  const Seat<TILES> seat;
+  const Seat<TILES> seat(sizes);
   constexpr int KEYS = Seat<TILES>::KEYS;
-  const int area = KEYS * sizes.values, first_value = blockIdx.x * KEYS;
-  const float *end_state = grad_final + seat.unit(sizes, area);
+  const int area = KEYS * sizes.values, first_value = seat.value - seat.key;
+  const float *end_state = ends + seat.piece(sizes, area) + seat.value * KEYS;
   Square adjoint[TILES]; /* (value, key) */
 #pragma unroll
   for (int tile = 0; tile < TILES; ++tile)
-    adjoint[tile] = transposed<3>(taken(end_state + tile * SIDE * sizes.values + seat.value, sizes.values));
+    adjoint[tile] = taken(end_state + tile * SIDE, KEYS);
   const Square extra = square_of([&](int row, int) { return bonus[seat.head * KEYS + seat.key + row]; }); /* (key, any) */
   float bonus_sums[2] = {0.0f, 0.0f}; /* of rows g and g + 8 */
-  for (int begin = (sizes.length - 1) / CHUNK * CHUNK; begin >= 0; begin -= CHUNK) {
+  int begin = seat.last_chunk() + CHUNK;
+  do {
+    begin -= CHUNK;
     put(above[seat.warp], steps_of(grad_y, sizes, seat, begin, seat.value, sizes.values));
     put(given[seat.warp], steps_of(v, sizes, seat, begin, seat.value, sizes.values));
 #pragma unroll
@@ -173,11 +222,7 @@ __device__ void run_backward(const Sizes &sizes, const T *grad_y, const T *r, co
       add_product(adjoint[tile], above_here, operand_in(reads[tile]));
     }
     put_steps(grad_v, transposed<PIECES>(to_v), sizes, seat, begin, seat.value, sizes.values);
-  }
-  float *begin_state = grad_initial + seat.unit(sizes, area);
-#pragma unroll
-  for (int tile = 0; tile < TILES; ++tile)
-    put_rows(begin_state + tile * SIDE * sizes.values + seat.value, transposed<3>(adjoint[tile]), sizes.values);
+  } while (begin % sizes.segment_length > 0); /* where the segment begins would take a register all along */
   sum_over_row(bonus_sums);
 #pragma unroll
   for (int row = 0; row < 2; ++row) {
@@ -185,22 +230,56 @@ __device__ void run_backward(const Sizes &sizes, const T *grad_y, const T *r, co
       bonus_parts[blockIdx.x * static_cast<long long>(sizes.batch) * sizes.heads * KEYS + seat.unit(sizes, KEYS) + seat.key +
                   row_of(2 * row)] = bonus_sums[row];
   }
+  if (begin > 0) return;
+  float *begin_state = grad_initial + seat.unit(sizes, area);
+#pragma unroll
+  for (int tile = 0; tile < TILES; ++tile)
+    put_rows(begin_state + tile * SIDE * sizes.values + seat.value, transposed<3>(adjoint[tile]), sizes.values);
 }
 
+/* From the segments' summaries to the states (value, key) that they begin with: begins[s + 1] = wholes[s] begins[s] + ends[s], or
+ * from the last segment backwards for adjoints. One thread for each (B, H, V, K), and `given` lies so. */
+extern "C" __global__ void wkv6_join(Sizes sizes, int keys, const float *ends, const float *wholes, const float *given,
+                                     float *begins, int backwards) {
+  const long long at = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x;
+  const long long area = static_cast<long long>(sizes.values) * keys, matrix = at / area;
+  if (matrix >= static_cast<long long>(sizes.batch) * sizes.heads) return;
+  const long long sequence = matrix / sizes.heads, head = matrix % sizes.heads;
+  float state = given[at];
+#pragma unroll 4
+  for (int step = 0; step < sizes.segments; ++step) {
+    const int segment = backwards ? sizes.segments - 1 - step : step;
+    const long long piece = (sequence * sizes.segments + segment) * sizes.heads + head;
+    begins[piece * area + at % area] = state;
+    state = wholes[piece * keys + at % keys] * state + ends[piece * area + at % area];
+  }
+}
+KERNEL(wkv6_join)
+
 #define OF_TILES(T, name, PIECES, TILES)                                                                                \
-  extern "C" __global__ void __launch_bounds__(TILES *WARP, 1)                                                             \
+  IF_FORWARD(extern "C" __global__ void __launch_bounds__(TILES *WARP, 1)                                               \
       wkv6_forward_##name(Sizes sizes, const T *r, const T *k, const T *v, const float *log_decay, const float *bonus,  \
-                          const float *initial, T *y, float *checkpoints, float *final_state) {                         \
-    run_forward<T, PIECES, TILES>(sizes, r, k, v, log_decay, bonus, initial, y, checkpoints, final_state);              \
+                          const float *begins, T *y, float *checkpoints, float *final_state) {                          \
+    run_forward<T, PIECES, TILES>(sizes, r, k, v, log_decay, bonus, begins, y, checkpoints, final_state);               \
   }                                                                                                                     \
-  KERNEL(wkv6_forward_##name)                                                                                           \
-  extern "C" __global__ void __launch_bounds__(TILES *WARP, 1) wkv6_backward_##name(                                       \
+  KERNEL(wkv6_forward_##name))                                                                                          \
+  IF_BACKWARD(extern "C" __global__ void __launch_bounds__(TILES *WARP, 1) wkv6_backward_##name(                        \
       Sizes sizes, const T *grad_y, const T *r, const T *k, const T *v, const float *log_decay, const float *bonus,     \
-      const float *checkpoints, const float *grad_final, void *grad_r, void *grad_k, T *grad_v, void *grad_log_decay,   \
+      const float *checkpoints, const float *ends, void *grad_r, void *grad_k, T *grad_v, void *grad_log_decay,         \
       float *bonus_parts, float *grad_initial) {                                                                        \
-    run_backward<T, PIECES, TILES>(sizes, grad_y, r, k, v, log_decay, bonus, checkpoints, grad_final, grad_r, grad_k,   \
-                                   grad_v, grad_log_decay, bonus_parts, grad_initial);                                  \
+    run_backward<T, PIECES, TILES>(sizes, grad_y, r, k, v, log_decay, bonus, checkpoints, ends, grad_r, grad_k, grad_v, \
+                                   grad_log_decay, bonus_parts, grad_initial);                                          \
   }                                                                                                                     \
-  KERNEL(wkv6_backward_##name)
+  KERNEL(wkv6_backward_##name))                                                                                         \
+  IF_SUMMARY(extern "C" __global__ void __launch_bounds__(TILES *WARP, 1) wkv6_summary_##name(                          \
+      Sizes sizes, const T *k, const T *v, const float *log_decay, float *ends, float *wholes) {                        \
+    summarise<T, PIECES, TILES, false>(sizes, k, v, log_decay, ends, wholes);                                           \
+  }                                                                                                                     \
+  KERNEL(wkv6_summary_##name)                                                                                           \
+  extern "C" __global__ void __launch_bounds__(TILES *WARP, 1) wkv6_backward_summary_##name(                            \
+      Sizes sizes, const T *r, const T *grad_y, const float *log_decay, float *ends, float *wholes) {                   \
+    summarise<T, PIECES, TILES, true>(sizes, r, grad_y, log_decay, ends, wholes);                                       \
+  }                                                                                                                     \
+  KERNEL(wkv6_backward_summary_##name))
 
 OF_ALL_HEADS

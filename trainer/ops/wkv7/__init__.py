@@ -26,7 +26,7 @@ def wkv7(  # noqa: PLR0917  # the recurrence has six inputs
     Args:
         r: (B, L, H, K), what reads the state ("receptance").
         k: (B, L, H, K), the keys.
-        v: (B, L, H, V), the values.
+        v: (B, L, H, V), the values; r, k, a and b go by their type on a GPU.
         log_decay: (B, L, H, K), at most 0; RWKV's w enters as -exp(w).
         a: (B, L, H, K), where the state is looked up to be corrected; RWKV-7 gives the negative of its unit keys.
         b: (B, L, H, K), where the correction goes; RWKV-7 gives its unit keys times their rates of learning.
@@ -50,7 +50,7 @@ def wkv7(  # noqa: PLR0917  # the recurrence has six inputs
         initial_state = v.new_zeros(shape)
     require(initial_state.shape == shape, "initial_state must be (batch, heads, values, keys).")
     kind, written = working_type(r, k, v, log_decay, a, b, initial_state), v.dtype
-    narrow = memory_type(kind, v, r, k, a, b)
+    narrow = memory_type(kind, v)
     r, k, v, a, b = (part.to(narrow) for part in (r, k, v, a, b))
     y, final_state, _ = _operator(r, k, v, log_decay.to(kind), a, b, initial_state.to(kind))
     return y.to(written), final_state

@@ -35,7 +35,13 @@ class Forgetting:
         """RWKV-7: it takes the old value away where it writes the new one (the delta rule)."""
         model = ModelConfig(mixers=("rwkv7",), width=64, layers=2, head_width=32)
         return Learning(
-            model, OptimizerConfig(floor=0.0), length=192, shortest=48, test_lengths=(192, 768), steps=400, batch=16
+            model,
+            OptimizerConfig(floor=0.0),
+            length=192,
+            shortest=_PART * (self.names + 1),  # each name and one question: what asks for the least is learnt first
+            test_lengths=tuple(192 * times for times in (1, 4, 16)),
+            steps=400,
+            batch=16,
         )
 
     def draw(self, generator: torch.Generator, rows: int, length: int) -> Rows:

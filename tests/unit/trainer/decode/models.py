@@ -20,7 +20,7 @@ PARTS: list[dict[str, object]] = [
     {"mixers": ("sparse_attention", "attention"), "landmark_places": False},
     {"recipe": "ghost", "mixers": ("mamba", "sparse_attention")},
     {"recipe": "ghost_memory", "mixers": ("sparse_attention", "mamba"), "fact_slots": 19},
-    {"recipe": "rwkv7", "reflections": True},
+    {"recipe": "rwkv7", "reflections": 2},
     {"recipe": "rwkv6"},
     {"recipe": "mamba2", "head_states": 11},
     {"mixers": ("blend",), "blend_learned": True, "norm_groups": 4},

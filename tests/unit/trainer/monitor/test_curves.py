@@ -44,22 +44,27 @@ def test_a_track_goes_on_from_its_state() -> None:
     assert whole == second
 
 
+SOME, MUCH, NONE = (0.006, 0.002), (0.08, 0.02), (-0.001, 0.004)  # gains of looks: AdamW, slow; Muon; nothing learnt
+
+
 @pytest.mark.parametrize(
-    ("windows", "variation", "expected"),
+    ("loss", "gains", "expected"),
     [
-        ((3.1, 3.12), 0.01, True),
-        ((5.5, 5.51), 0.2, True),
-        ((3.1, 3.12), 0.06, False),  # slow, but it tells positions apart
-        ((3.1, 3.4), 0.01, False),
-        ((2.4, 2.41), 0.01, False),
-        (None, 0.01, False),
+        (3.1, [NONE] * 6, True),
+        (5.5, [NONE] * 6, True),
+        (3.1, [NONE, NONE, (0.01, 0.004), NONE, NONE], True),  # chance
+        (3.1, [SOME] * 6, False),  # slow, but it knows something of what follows what
+        (4.4, [MUCH] * 6, False),
+        (3.4, [*[SOME] * 5, (-0.05, 0.07)], False),  # a spike at the last look
+        (3.1, [NONE] * 4, False),  # too few
+        (2.4, [NONE] * 6, False),
     ],
 )
-def test_targets_are_unpredictable_where_the_loss_stays_at_their_entropy(
-    windows: tuple[float, float] | None, variation: float, expected: bool
+def test_targets_are_unpredictable_where_nothing_is_gained_over_how_often_each_id_comes(
+    loss: float, gains: list[tuple[float, float]], expected: bool
 ) -> None:
-    assert unpredictable(windows, 3.15, variation) is expected
-    assert not unpredictable(windows, None, variation)
+    assert unpredictable(loss, 3.15, gains) is expected
+    assert not unpredictable(loss, None, gains)
 
 
 def test_the_entropy_is_that_of_weighted_targets() -> None:

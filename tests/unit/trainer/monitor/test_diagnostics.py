@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from tests.unit.trainer.runs import tiny_run
-from trainer.bench.diagnostics import corpus, outcome
+from trainer.bench.diagnostics import cases
 from trainer.bench.faults import FAULTS
+from trainer.bench.sabotage import Case, Outcome, outcome
+from trainer.bench.setups import MODELS, SETUPS, USUAL, corpora
+from trainer.bench.tally import highest_share, reached, tables
 from trainer.commands import diagnose
 from trainer.data import Batch
 from trainer.errors import CheckpointError
@@ -143,6 +146,52 @@ def test_a_probe_changes_neither_weights_nor_gradients_nor_random_numbers() -> N
 @pytest.mark.parametrize(("model", "name"), QUICK)
 def test_a_broken_run_gets_its_fault_named(tmp_path: Path, model: str, name: str) -> None:
     fault = next(fault for fault in FAULTS if fault.name == name)
-    found = outcome(model, fault, 5, corpus(tmp_path / "corpus"))
+    found = outcome(Case(model, fault, USUAL, 5), corpora(tmp_path / "corpora"))
     assert found.right(), found.named
     assert found.false_alarms() == 0
+
+
+def test_a_sound_run_over_conversations_raises_no_alarm(tmp_path: Path) -> None:
+    setup = next(setup for setup in SETUPS if setup.name == "conversations")
+    found = outcome(Case("hybrid", None, setup, 5), corpora(tmp_path / "corpora"))
+    assert found.named == ()
+
+
+def test_the_bench_spreads_faults_over_models_and_sound_runs_over_set_ups() -> None:
+    planned = cases(list(MODELS), 7, 6, len(MODELS) * len(SETUPS))
+    assert planned == cases(list(MODELS), 7, 6, len(MODELS) * len(SETUPS))
+    broken = [case for case in planned if case.fault]
+    assert {case.fault.name for case in broken if case.fault} == {fault.name for fault in FAULTS}
+    assert len(broken) == 6 * len(FAULTS) == len({(case.fault, case.model, case.seed) for case in broken})
+    assert all(len({case.fault for case in broken if case.model == model}) >= 3 for model in MODELS)
+    unbroken = [case for case in planned if not case.fault]
+    assert len({(case.model, case.setup.name) for case in unbroken}) == len(unbroken) == len(MODELS) * len(SETUPS)
+
+
+def test_the_tables_count_what_was_right_and_how_far_ahead_of_the_loss_it_came() -> None:
+    fault = "output weights times 3,000"
+    expected = "layers.0.blend: output explodes"
+    right = Outcome("groundthink", fault, "usual", 1, expected, ((32, expected),), 27, 40, 50)
+    branch = Outcome(
+        "groundthink", fault, "usual", 2, expected, ((28, "layers.0.blend.mamba: output explodes"),), 27, None, None
+    )
+    wrong = Outcome(
+        "mamba", fault, "usual", 3, expected, ((30, "layers.1.blend: output explodes"), (38, expected)), 27, 29, None
+    )
+    early = Outcome(
+        "mamba", fault, "usual", 4, expected, ((20, "optimizer: rate too high"), (30, expected)), 27, None, None
+    )
+    sound = Outcome("mamba", "", "bfloat16", 5, "", (), 0, None, None)
+    alarmed = Outcome("mamba", "", "usual", 6, "", ((40, "data: overfit"),), 0, None, None)
+    text = "\n".join(tables([right, branch, wrong, early, sound, alarmed]))
+    row = next(line for line in text.splitlines() if line.startswith(fault)).removeprefix(fault).split("  ")
+    assert [cell.strip() for cell in row if cell.strip()] == ["3/4", "4", "8 (2 never)", "0 (-9..8)", "18 (18..18)"]
+    assert "false alarms: 1 of 2 unbroken runs in 2 set-ups" in text
+    assert "diagnoses before the fault: in 1 of 4 broken runs" in text
+    assert "mamba, seed 6, unbroken, usual:  | 40 data: overfit" in text
+    assert not reached([right, wrong]) and reached([right, branch, sound]) and not reached([right, alarmed])
+
+
+@pytest.mark.parametrize(("count", "of", "bound"), [(0, 59, 0.0495), (1, 100, 0.0466), (5, 5, 1.0), (0, 0, 1.0)])
+def test_the_bound_is_that_of_clopper_and_pearson(count: int, of: int, bound: float) -> None:
+    assert highest_share(count, of) == pytest.approx(bound, abs=5e-5)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from trainer.monitor import activations, states
+from trainer.monitor.merging import merged
 
 
 def test_kurtosis_tells_a_normal_distribution_from_a_lone_outlier() -> None:
@@ -82,6 +83,29 @@ def test_slots_that_nobody_reads_are_counted() -> None:
     found = states.slot_measures(use)
     assert float(found["slots_used"]) == pytest.approx(0.5)
     assert float(found["slots_dead"]) == 0.5
+
+
+def test_who_knows_the_next_id_gains_and_who_knows_how_often_ids_come_does_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(0, 4, (200,), generator=generator)
+    right = nn.functional.one_hot(targets, 4).float()
+    mean, error = activations.gain(right, targets)
+    assert float(mean) > 20 * float(error) > 0
+    mean, error = activations.gain(right[torch.randperm(200, generator=generator)], targets)
+    assert abs(float(mean)) < 3 * float(error)
+    assert float(activations.gain(torch.ones(200, 4), targets)[0]) == 0
+
+
+def test_what_processes_measure_becomes_one_mean_and_the_worst_is_kept() -> None:
+    def of(**measures: float | list[float]) -> dict[str, dict[str, float | list[float]]]:
+        return {
+            "layers.0.mamba": {"half_lives": [0.0, 1.0], "share": 0.5, "broken": 0.0, "gain_error": 0.3, **measures}
+        }
+
+    assert merged([of()]) == of()
+    both = merged([of(), of(half_lives=[1.0, 0.0], share=0.75, broken=1.0, gain_error=0.4)])
+    assert both == of(half_lives=[0.5, 0.5], share=0.625, broken=1.0, gain_error=0.25)
+    assert math.isnan(float(str(merged([of(), of(share=math.nan)])["layers.0.mamba"]["share"])))
 
 
 def test_spread_takes_both_ends() -> None:

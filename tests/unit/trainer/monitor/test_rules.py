@@ -67,6 +67,7 @@ PAST = [look(1, loss=5.6), look(8, loss=4.0), look(16, loss=3.0)]
         ("layers.0.mamba", {"vanished": 0.8}, Kind.STEPS_VANISHED),
         ("layers.0.mamba", {"denormal": 0.6, "instant": 1.0}, Kind.DECAYS_DENORMAL),
         ("layers.0.mamba", {"instant": 0.9}, Kind.DECAYS_COLLAPSED),
+        ("layers.0.mamba", {"instant": 0.9, "step": 3.0}, Kind.STEPS_SATURATED),  # its steps are why
         ("layers.0.mamba", {"state": 1e6}, Kind.STATE_EXPLODES),
         ("layers.1.attention", {"attention_entropy_highest": 0.01}, Kind.ATTENTION_COLLAPSED),
         ("memory", {"slots_dead": 0.99}, Kind.SLOTS_DEAD),
@@ -111,11 +112,20 @@ def every(**changes: float) -> dict[str, dict[str, float]]:
 
 
 def test_steps_that_are_too_large_for_the_weights_or_for_the_schedule_are_the_optimizers_fault() -> None:
-    for changes in (every(update=0.5), every(update=0.09), every(weight=2.0)):
+    for changes in (every(update=0.5), every(update=0.09), every(update=0.001, weight=2.0)):
         found = first_diagnosis(look(24, changes), PAST)
         assert found is not None
         assert (found.component, found.kind) == ("optimizer", Kind.RATE_TOO_HIGH)
     assert first_diagnosis(look(24, every(update=0.002), schedule=0.1), PAST) is None
+
+
+@pytest.mark.parametrize(("growth", "kinds"), [(1.0, set()), (1.5, {Kind.RATE_TOO_HIGH})])
+def test_a_rate_that_makes_the_weights_grow_is_too_high_although_steps_keep_their_share_in_them(
+    growth: float, kinds: set[Kind]
+) -> None:
+    looks = [look(8 * (number + 1), every(weight=0.1 * growth**number, update=0.05)) for number in range(8)]
+    found = [first_diagnosis(each, looks[:number]) for number, each in enumerate(looks)]
+    assert {diagnosis.kind for diagnosis in found if diagnosis} == kinds
 
 
 def test_a_rate_is_too_low_only_while_nothing_is_learnt() -> None:

@@ -1,19 +1,31 @@
 """The GPU's kernels without a GPU: their own sources run on the host, and the compiler's word on what they take."""
 
 import json
+import re
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 import torch
 
 from tests.unit.trainer.ops.subjects import BY_NAME, Subject, computed, relative_rms, truth
 from trainer.ops.cuda import gate
-from trainer.ops.cuda.compile import Resources, has_kernels, resources, resources_of
+from trainer.ops.cuda.compile import (
+    Resources,
+    defined_for,
+    has_kernels,
+    part_of,
+    resources,
+    resources_of,
+    source_of,
+)
+from trainer.ops.cuda.heads import Cut, Heads
 from trainer.ops.loader import OPERATORS, InOneType
 
 SUBJECTS = [BY_NAME[name] for name in OPERATORS if has_kernels(name)]
 SHAPES = {torch.float32: 80, torch.bfloat16: 20, torch.float16: 20}  # of an operator, cut in two ways
-FEWER = {"wkv6": 4, "wkv7": 4, "ssd": 3}  # of what takes longer, a part
+FEWER = {"wkv6": 6, "wkv7": 8, "ssd": 3}  # of what takes longer, a part
 NARROW = {  # what may be; the rest is fp32
     "selective_scan": ("u", "delta", "b", "c"),
     "wkv6": ("r", "k", "v"),
@@ -62,19 +74,14 @@ def error_of(subject: Subject, shape, dtype, seed: int = 0, *, forward: str = "c
     return max(relative_rms(one, other) for one, other in zip(found, wanted, strict=True))
 
 
-CUTS = [
-    pytest.param(subject, count, id=f"{subject.name}-{count}")
-    for subject in SUBJECTS
-    for count in ([1, 1000] if hasattr(subject.module("cuda"), "multiprocessors") else [1])
-]
-
-
 @pytest.mark.parametrize("dtype", GATES, ids=str)
-@pytest.mark.parametrize(("subject", "multiprocessors"), CUTS)  # the length in one piece, and in as many as there are
+@pytest.mark.parametrize("multiprocessors", [1, 1000])  # the length in one piece, and in as many as there are chunks
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_a_kernel_agrees_with_the_loop_on_awkward_shapes(
     subject, dtype, multiprocessors, monkeypatch, poisoned_memory
 ) -> None:
     monkeypatch.setattr("trainer.ops.cuda.launch._EMULATED_MULTIPROCESSORS", multiprocessors)
+    monkeypatch.setattr(subject.module("cuda"), "_CUT", Cut(segments=2, chunks=1), raising=False)
     shapes = subject.shapes(SHAPES[dtype] // FEWER.get(subject.name, 1))
     errors = {shape: error_of(subject, shape, dtype, number) for number, shape in enumerate(shapes)}
     assert {shape: error for shape, error in errors.items() if not error <= GATES[dtype]} == {}
@@ -82,8 +89,8 @@ def test_a_kernel_agrees_with_the_loop_on_awkward_shapes(
 
 # The widths of heads and numbers of states that no shape above has, and those that run in torch.
 WIDE = [
-    ("wkv6", (1, 33, 40, 130)),
-    ("wkv7", (1, 33, 40, 130)),
+    ("wkv6", (1, 49, 40, 130)),
+    ("wkv7", (1, 49, 40, 130)),
     ("ssd", (1, 40, 70, 100)),
     ("ssd", (2, 33, 5, 128)),
     ("ssd", (1, 70, 130, 9)),
@@ -98,8 +105,57 @@ BEYOND = [
 
 @pytest.mark.parametrize("dtype", GATES, ids=str)
 @pytest.mark.parametrize(("name", "shape"), WIDE + BEYOND)
-def test_wide_heads_and_more_states_than_kernels_have_room_for_are_computed_too(name, shape, dtype) -> None:
+def test_wide_heads_and_more_states_than_kernels_have_room_for_are_computed_too(
+    name, shape, dtype, monkeypatch
+) -> None:
+    monkeypatch.setattr("trainer.ops.cuda.launch._EMULATED_MULTIPROCESSORS", 4)
+    monkeypatch.setattr(BY_NAME[name].module("cuda"), "_CUT", Cut(segments=2, chunks=2), raising=False)
     assert error_of(BY_NAME[name], shape, dtype) <= GATES[dtype]
+
+
+@pytest.mark.parametrize(
+    ("operator", "batch", "length", "heads", "segments"),
+    [
+        ("wkv6", 8, 4096, 64, 1),  # 512 blocks fill 132 multiprocessors
+        ("wkv6", 8, 4096, 12, 2),
+        ("wkv7", 8, 4096, 12, 1),  # two segments would not pay for its summaries
+        ("wkv6", 1, 4096, 4, 64),  # four chunks in each
+        ("wkv7", 1, 4096, 4, 32),  # eight
+        ("wkv6", 1, 100, 4, 1),
+        ("wkv6", 1, 130, 4, 2),
+        ("wkv7", 1, 500, 4, 4),
+        ("wkv7", 1, 300, 4, 1),
+    ],
+)
+def test_the_length_is_cut_where_heads_leave_a_gpu_idle_and_pieces_are_long_enough(
+    operator, batch, length, heads, segments
+) -> None:
+    cut = BY_NAME[operator].module("cuda")._CUT
+    work = Heads(operator, torch.bfloat16, batch, length, heads, 64, 64, 132, cut)
+    assert work.segments == segments
+    assert work.segment_length % 16 == 0
+    assert (segments - 1) * work.segment_length < length <= segments * work.segment_length
+
+
+KERNEL_NAMES = re.compile(r"void\s+(\w+)\(\s*(?:Sizes|const float \*parts)")
+
+
+def kernels_in(operator: str, part: str | None) -> set[str]:
+    """The kernels that a source has for the compiler at first use, or all of them where `part` is None."""
+    defined = [] if part is None else defined_for(part)
+    command = ["c++", "-E", "-P", "-x", "c++", f"-I{Path(gate.__file__).parent}", *defined, str(source_of(operator))]
+    return set(KERNEL_NAMES.findall(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+def test_at_first_use_one_pass_of_one_type_and_width_is_compiled(subject) -> None:
+    everything = kernels_in(subject.name, None)
+    shared = {name for name in everything if not part_of(name)}
+    assert kernels_in(subject.name, "") == shared
+    parts = {part_of(name) for name in everything} - {""}
+    assert {part.split("_")[0] for part in parts} >= {"forward", "backward"}
+    for part in sorted(parts)[:: max(1, len(parts) // 4)]:
+        assert kernels_in(subject.name, part) == shared | {name for name in everything if part_of(name) == part}
 
 
 @pytest.mark.parametrize("subject", [one for one in SUBJECTS if one.name != "causal_conv"], ids=lambda one: one.name)

@@ -12,6 +12,7 @@ from tests.unit.trainer.ops.subjects import relative_rms, use_instructions
 from trainer.ops import build, loader
 from trainer.ops.capped_cross_entropy import capped_cross_entropy
 from trainer.ops.loader import Rung
+from trainer.ops.masked_softmax import masked_softmax
 from trainer.ops.rms_norm import EPSILON, rms_norm
 from trainer.ops.squared_relu import squared_relu
 
@@ -39,6 +40,18 @@ def priced(logits: Tensor, targets: Tensor, weights: Tensor, cap: float) -> Tens
     return nats.view(targets.shape) * weights
 
 
+def drawn_mask(shape: tuple[int, ...]) -> Tensor:
+    """Half of what there is, and nothing at all in the last row."""
+    mask = torch.rand(shape, generator=torch.Generator().manual_seed(3)) < 0.5
+    mask.view(-1, shape[-1])[-1] = False
+    return mask
+
+
+def looked(scores: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """The definition, in torch's passes; a row that sees nothing has weights 0."""
+    return torch.softmax(torch.where(mask, scores * scale, -torch.inf), -1).nan_to_num(0.0)
+
+
 def drawn_targets(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """One target in each row, and weights of which some are 0."""
     generator = torch.Generator().manual_seed(2)
@@ -54,6 +67,44 @@ def test_the_norm_and_its_gradient_agree_with_double_precision(shape, rung, monk
     wanted = learnt(lambda x: functional.rms_norm(x, (shape[-1],), eps=EPSILON), x.double())
     for one, other in zip(learnt(rms_norm, x), wanted, strict=True):
         assert relative_rms(one, other) <= GATE
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_narrow_norm_is_rounded_once_and_its_gradient_not_at_all(rung, monkeypatch) -> None:
+    monkeypatch.setenv(loader.RUNG_VARIABLE, rung)
+    x = normal(30, 261)
+    narrow, gradient = learnt(lambda x: rms_norm(x, torch.bfloat16), x)
+    assert torch.equal(narrow, rms_norm(x).bfloat16())
+    above = normal(*x.shape, seed=1).bfloat16().double()
+    leaf = x.double().requires_grad_()
+    (wanted,) = torch.autograd.grad(functional.rms_norm(leaf, (261,), eps=EPSILON), leaf, above)
+    assert gradient.dtype is torch.float32
+    assert relative_rms(gradient, wanted) <= GATE
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_softmax_and_its_gradient_agree_with_double_precision(shape, rung, monkeypatch) -> None:
+    monkeypatch.setenv(loader.RUNG_VARIABLE, rung)
+    scores, mask = 8 * normal(*shape), drawn_mask(shape)
+    scores[~mask] = 1e30  # what is not seen does not matter
+    wanted = learnt(lambda scores: looked(scores, mask, 0.3), scores.double())
+    found = learnt(lambda scores: masked_softmax(scores, mask, 0.3, torch.float32), scores)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=3e-6, atol=GATE)
+        assert not one[~mask].any()
+
+
+def test_a_mask_for_all_heads_and_narrow_weights_are_rounded_once() -> None:
+    scores, mask = 8 * normal(3, 4, 9, 40), drawn_mask((3, 1, 9, 40))
+    weights, gradient = learnt(lambda scores: masked_softmax(scores, mask, 0.3, torch.bfloat16), scores)
+    wide = masked_softmax(scores, mask, 0.3, torch.float32)
+    assert torch.equal(weights, wide.bfloat16())
+    leaf = scores.double().requires_grad_()
+    above = normal(*scores.shape, seed=1).bfloat16().double()
+    (wanted,) = torch.autograd.grad(looked(leaf, mask, 0.3), leaf, above)
+    assert gradient.dtype is torch.float32
+    assert relative_rms(gradient, wanted) <= GATE
 
 
 @pytest.mark.parametrize("rung", RUNGS)
@@ -110,6 +161,8 @@ def test_a_nan_is_not_swallowed(rung, monkeypatch) -> None:
     x[2, 33] = math.nan
     assert rms_norm(x)[2].isnan().all()
     assert squared_relu(x)[2].isnan().sum() == 1
+    seen = masked_softmax(x, torch.ones(40, dtype=torch.bool), 1.0, torch.float32)
+    assert seen.isnan().all(1).tolist() == [False, False, True, False]
     paid = capped_cross_entropy(x, torch.zeros(4, dtype=torch.int64), torch.ones(4), 15.0)
     assert paid.isnan().tolist() == [False, False, True, False]
 
@@ -118,16 +171,19 @@ def test_a_nan_is_not_swallowed(rung, monkeypatch) -> None:
 def test_torch_s_own_checks_pass(rung, monkeypatch) -> None:
     monkeypatch.setenv(loader.RUNG_VARIABLE, rung)
     x, (targets, weights) = normal(3, 5).requires_grad_(), drawn_targets((3, 5))
-    torch.library.opcheck(torch.ops.trainer.rms_norm.default, (x,))
+    torch.library.opcheck(torch.ops.trainer.rms_norm.default, (x, False))
+    torch.library.opcheck(torch.ops.trainer.rms_norm.default, (x, True))
     torch.library.opcheck(torch.ops.trainer.squared_relu.default, (x,))
+    torch.library.opcheck(torch.ops.trainer.masked_softmax.default, (x, drawn_mask((3, 5)), 0.3, True))
     torch.library.opcheck(torch.ops.trainer.capped_cross_entropy.default, (x, targets, weights, 15.0))
 
 
 def test_gradients_written_by_hand_equal_finite_differences() -> None:
     x, (targets, weights) = normal(6, 5).double().requires_grad_(), drawn_targets((6, 5))
     for function in (
-        lambda x: torch.ops.trainer.rms_norm(x)[0],
+        lambda x: torch.ops.trainer.rms_norm(x, False)[0],
         lambda x: torch.ops.trainer.squared_relu(x)[0],
+        lambda x: torch.ops.trainer.masked_softmax(x, drawn_mask((6, 5)), 0.3, False)[0],
         lambda x: torch.ops.trainer.capped_cross_entropy(x, targets, weights.double(), 15.0)[0],
     ):
         assert torch.autograd.gradcheck(function, x)
@@ -148,7 +204,9 @@ def test_a_whole_graph_compiles_and_gives_the_same() -> None:
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
     x, (targets, weights) = normal(300, 264), drawn_targets((300, 264))
-    functions = (rms_norm, squared_relu, lambda x: capped_cross_entropy(x, targets, weights, 15.0))
+    seen = drawn_mask((300, 264))
+    softmax = lambda x: masked_softmax(x, seen, 0.3, torch.float32)  # noqa: E731  # one of three alike
+    functions = (rms_norm, squared_relu, softmax, lambda x: capped_cross_entropy(x, targets, weights, 15.0))
     before, found = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
@@ -170,6 +228,13 @@ def test_every_instruction_set_agrees(instructions: str, monkeypatch: pytest.Mon
     wanted = learnt(lambda x: functional.rms_norm(x, (261,), eps=EPSILON), logits.double())
     for one, other in zip(learnt(rms_norm, logits), wanted, strict=True):
         assert relative_rms(one, other) <= GATE
+    mask = drawn_mask((40, 261))
+    wanted = learnt(lambda x: looked(x, mask, 0.3), logits.double())
+    for one, other in zip(learnt(lambda x: masked_softmax(x, mask, 0.3, torch.float32), logits), wanted, strict=True):
+        assert relative_rms(one, other) <= GATE
+    narrow = learnt(lambda x: masked_softmax(rms_norm(x, torch.bfloat16).float(), mask, 0.3, torch.bfloat16), logits)
+    for one, other in zip(narrow, learnt(lambda x: looked(rms_norm(x), mask, 0.3), logits), strict=True):
+        assert relative_rms(one, other) <= 1e-2
 
 
 def test_targets_of_another_shape_are_refused_with_a_sentence() -> None:

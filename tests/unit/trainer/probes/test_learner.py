@@ -96,6 +96,31 @@ def test_the_command_prints_a_table_and_says_whether_it_was_enough(
     assert [tested["length"] for tested in figures[0]["learnt"]["tested"]] == [32, 64]
 
 
+def test_one_task_of_a_probe_is_trained_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [
+        "--width",
+        "16",
+        "--steps",
+        "1",
+        "--test-rows",
+        "4",
+        "--batch",
+        "2",
+        "--test-lengths",
+        "8",
+        "--past",
+        "0",
+    ]
+    monkeypatch.setattr("sys.argv", ["trainer", "probe", "state-tracking", "--variant", "modulo five", *options])
+    assert main() == 1  # one step is not enough
+    assert [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()[2:]] == ["| modulo five"]
+    monkeypatch.setattr("sys.argv", ["trainer", "probe", "state-tracking", "--variant", "modulo nothing"])
+    assert main() == 1
+    assert "'parity', 'modulo five', 'three things'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("options", [["nothing"], ["copy", "--mixers", "nothing"], ["copy", "--model", "nothing"]])
 def test_an_unknown_name_is_answered_with_the_known_ones(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
