@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tests.unit.trainer.ops.subjects import LENGTHS, WIDTHS, relative_rms
 from trainer.config import ModelConfig
+from trainer.data import Batch
 from trainer.layers.mamba import Mamba
 from trainer.layers.mixer import Sight
 from trainer.model import LanguageModel
@@ -143,11 +144,12 @@ def test_under_autocast_narrow_numbers_flow_into_the_kernels(monkeypatch) -> Non
 def test_diagnostics_see_the_same_of_the_operator_as_of_the_bare_scan(monkeypatch) -> None:
     torch.manual_seed(0)
     shape = shape_of(ModelConfig(recipe="mamba", layers=1, width=32, states=4), context=40)
-    model, segments = LanguageModel(shape), torch.zeros(2, 40, dtype=torch.long)
+    model, ids = LanguageModel(shape), torch.zeros(2, 40, dtype=torch.long)
+    batch = Batch(ids, targets=ids, weights=torch.ones(2, 40), segments=ids)
 
     def measured() -> Measures:
-        with Watch(model, components(model), segments) as watch:
-            model(segments, segments, None)
+        with Watch(model, components(model), batch) as watch:
+            model(batch.ids, batch.segments, None)
         return watch.measures()["layers.0.mamba"]
 
     monkeypatch.setattr(gated, "_as_one_operator", lambda _u: False)

@@ -81,12 +81,13 @@ def test_a_changed_source_or_header_is_not_served_by_what_was_compiled_before(no
 @pytest.mark.parametrize(
     ("kernel", "part"),
     [
-        ("selective_scan_forward_bfloat16_16", "bfloat16_16"),
-        ("ssd_add_float32", "float32"),
+        ("selective_scan_forward_bfloat16_16", "forward_bfloat16_16"),
+        ("wkv7_backward_summary_float32_64", "summary_float32_64"),
+        ("ssd_add_float32", ""),
         ("selective_scan_join", ""),
     ],
 )
-def test_kernels_of_one_type_and_width_are_compiled_together(kernel: str, part: str) -> None:
+def test_kernels_of_one_pass_type_and_width_are_compiled_together(kernel: str, part: str) -> None:
     assert kernels.part_of(kernel) == part
 
 
@@ -95,11 +96,11 @@ def test_at_first_use_only_the_kernels_that_are_wanted_are_compiled(monkeypatch,
     monkeypatch.setenv(build.CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(kernels, "PACKAGE", tmp_path / "fatbins")
     monkeypatch.setattr(kernels, "nvrtc_path", lambda: None)
-    image = kernels.image("selective_scan", H100, "bfloat16_4")
-    names = set(re.findall(rb"selective_scan_forward_\w+?_\d+", image.content))
+    image = kernels.image("selective_scan", H100, "forward_bfloat16_4")
+    names = set(re.findall(rb"selective_scan_(?:forward|backward)_\w+?_\d+", image.content))
     assert names == {b"selective_scan_forward_bfloat16_4"}
     assert image.origin == "compiled by nvcc"
-    assert kernels.image("selective_scan", H100, "bfloat16_4").origin == "compiled by nvcc before"
+    assert kernels.image("selective_scan", H100, "forward_bfloat16_4").origin == "compiled by nvcc before"
 
 
 @pytest.mark.skipif(kernels.nvrtc_path() is None, reason="NVRTC was not found; torch with CUDA brings it along")
@@ -107,7 +108,7 @@ def test_nvrtc_compiles_the_same_sources(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv(build.CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(kernels, "PACKAGE", tmp_path / "fatbins")
     for operator in filter(kernels.has_kernels, loader.OPERATORS):
-        image = kernels.image(operator, H100, "bfloat16_16")
+        image = kernels.image(operator, H100, "forward_bfloat16_16")
         assert image.origin == "compiled by NVRTC"
         assert operator.encode() in image.content
 
