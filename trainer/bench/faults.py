@@ -11,6 +11,7 @@ from trainer.shape import ModelShape
 OPTIMIZER: Final = "optimizer"
 DATA: Final = "data"
 LOSS: Final = "loss"
+_BRANCHED: Final = ("groundthink",)  # a blended layer has two last weights, one in each branch
 _SELECTIVE: Final = ("mamba", "mamba2", "blend")  # layers with step sizes; in a blend it is Mamba's
 
 
@@ -72,12 +73,13 @@ FAULTS: Final = (
     Fault("dead ReLU", "dead units", "mlp", injections.dead_relu, without=("llama",)),
     Fault("gradient set to zero", "no gradient", "mixer", injections.no_gradient),
     Fault("gradient times 10,000", "gradient dominates", "mixer", injections.gradient_dominates),
-    Fault("output weights times 3,000", "output explodes", "mixer", injections.output_explodes),
+    Fault("output weights times 3,000", "output explodes", "mixer", injections.output_explodes, without=_BRANCHED),
     Fault(
         "output weights up by 15 % each step",
         "output explodes",
         "mixer",
         injections.output_grows,
+        without=_BRANCHED,
         every_step=True,
         steps=160,
     ),
