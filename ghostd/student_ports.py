@@ -40,6 +40,10 @@ class Students(Protocol):
         self, run_id: int, status: RunStatus, metrics: dict[str, Any], *, promoted: bool = False
     ) -> None: ...
 
+    async def reopen_training(self, run_id: int) -> TrainingRun:
+        """The failed run, unfinished again. Raises NotFound, TrainingError if it did not fail, AlreadyRunning."""
+        ...
+
     async def training_run(self, run_id: int) -> TrainingRun:
         """Raises NotFound."""
         ...

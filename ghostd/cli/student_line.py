@@ -35,7 +35,7 @@ def how_far(running: dict[str, Any]) -> str:
         words.append(f"step {running['step']} of {running['steps']}")
     if running["bits_per_byte"] is not None:
         words.append(f"{running['bits_per_byte']:.3f} bits per byte")
-    if running["answers"]:
+    if running["answers"] is not None:
         words.append(f"{running['answers']} answers in its exam")
     elif running["left_seconds"] is not None:
         words.append(f"about {_duration(running['left_seconds'])} left")

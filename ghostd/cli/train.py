@@ -23,20 +23,21 @@ _LOOK_SECONDS = 1.0
 def train(
     context: typer.Context,
     now: Annotated[bool, typer.Option("--now", help="Train though too little is new.")] = False,
+    retry: Annotated[int | None, typer.Option(metavar="N", help="Go on with student N, where it failed.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Train a student on what is known, examine it, and promote it if it beats the champion. Ctrl-C saves and stops."""
     settings = settings_for(context, config, data_dir)
-    told, student = run(_train(settings, now=now))
+    told, student = run(_train(settings, now=now, retry=retry))
     if as_json:
         print_json({"said": told, "student": _document(student) if student else None})
         return
     typer.echo(f"ghostd: {told}")
 
 
-async def _train(settings: "Settings", *, now: bool) -> "tuple[str, TrainingRun | None]":
+async def _train(settings: "Settings", *, now: bool, retry: int | None) -> "tuple[str, TrainingRun | None]":
     """What to say, and the student that came of it."""
     from ghostd.app import isolates, opened_store, training_of
     from ghostd.daemon.health import is_running
@@ -45,15 +46,24 @@ async def _train(settings: "Settings", *, now: bool) -> "tuple[str, TrainingRun 
         cycle = training_of(settings, store, isolated=await isolates(settings))
         if lacking := cycle.trainer.missing():
             raise TrainerMissing(lacking)
-        fresh, every = await store.crystals_since_training(), settings.training.every_crystals
-        if await store.unfinished_training() is None and not now and not (every and fresh >= every):
-            wanted = f"{fresh} of {every} crystals" if every else f"{fresh} crystals"
-            return f"{wanted} are new since the last training; `ghostd train --now` trains anyway", None
-        student = await store.request_training(settings.training.recipe)
+        if retry is not None:
+            student = await cycle.reopen(retry)
+        elif now or await store.unfinished_training() is not None or not (waits := await _waits_for(store, settings)):
+            student = await store.request_training(settings.training.recipe)
+        else:
+            return f"{waits} are new since the last training; `ghostd train --now` trains anyway", None
         if is_running(settings.data_dir):
             seconds = settings.daemon.train_every_seconds
             return f"the daemon takes student {student.id} up within {seconds:g} s; `ghostd status` shows it", student
         return await _here(cycle, store, student)
+
+
+async def _waits_for(store: "PostgresStore", settings: "Settings") -> str:
+    """What is new, if that is too little to train on; else ''."""
+    fresh, every = await store.crystals_since_training(), settings.training.every_crystals
+    if every and fresh >= every:
+        return ""
+    return f"{fresh} of {every} crystals" if every else f"{fresh} crystals"
 
 
 async def _here(cycle: "Training", store: "PostgresStore", student: "TrainingRun") -> "tuple[str, TrainingRun]":

@@ -9,7 +9,7 @@ from ghostd.core.promotion import Promotion, Score, judge
 from ghostd.core.training import Bench, FrozenExam, RunStatus, TrainingPlan, TrainingRun
 from ghostd.cycles.config import TrainingConfig
 from ghostd.cycles.run import journalled
-from ghostd.errors import AlreadyRunning, ExportError, TrainerMissing, TrainingError
+from ghostd.errors import AlreadyRunning, ExportError, NotFound, TrainerMissing, TrainingError
 from ghostd.log import logger
 from ghostd.ports import Journal
 from ghostd.student_ports import RunFolders, Students, Trainer, TrainingSets
@@ -49,6 +49,17 @@ class Training:
         if lacking := self.trainer.missing():
             raise TrainerMissing(lacking)
         return await self.carry_out(await self.students.request_training(self.config.recipe))
+
+    async def reopen(self, run_id: int) -> TrainingRun:
+        """A failed run, to be carried out from where it failed: what it learnt is kept, its exam is asked again.
+
+        Raises NotFound when there is no such run or its folder is gone, TrainingError when it did not fail, and
+        AlreadyRunning when another is unfinished.
+        """
+        await self.students.training_run(run_id)
+        if not self.folders.exists(run_id):
+            raise NotFound(f"The folder of student {run_id} is gone; `ghostd train --now` trains another.")
+        return await self.students.reopen_training(run_id)
 
     async def carry_out(self, run: TrainingRun) -> dict[str, int]:
         """Bring the run to its end; empty when it was interrupted, saved, and is to be resumed."""

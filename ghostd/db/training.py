@@ -9,7 +9,7 @@ from ghostd.core.training import RunStatus, TrainingRun
 from ghostd.db.models.crystals import crystals
 from ghostd.db.models.operations import datasets, training_runs
 from ghostd.db.repository import Repository
-from ghostd.errors import NotFound
+from ghostd.errors import AlreadyRunning, NotFound, TrainingError
 
 _UNFINISHED = [one for one in RunStatus if not one.finished]
 _WITH_DATASET: Select[Any] = select(
@@ -54,6 +54,22 @@ class TrainingRuns(Repository):
         """Note how it ended. A run that is finished already stays as it is."""
         values = {"status": status, "metrics": metrics, "promoted": promoted, "finished_at": func.clock_timestamp()}
         await self._change(run_id, values)
+
+    async def reopen_training(self, run_id: int) -> TrainingRun:
+        """Make a failed run an interrupted one, to be resumed where it stopped.
+
+        Raises NotFound, TrainingError when it did not fail, and AlreadyRunning when another is unfinished.
+        """
+        run = await self.training_run(run_id)
+        if run.status is not RunStatus.FAILED:
+            raise TrainingError(f"Student {run_id} did not fail (it is {run.status}); only a failed one is retried.")
+        other = await self.unfinished_training()
+        if other is not None:
+            raise AlreadyRunning(f"Student {other.id} is unfinished; `ghostd train` ends it, then retry {run_id}.")
+        values = {"status": RunStatus.INTERRUPTED, "finished_at": None}
+        async with self._database.transaction() as connection:
+            await connection.execute(update(training_runs).where(training_runs.c.id == run_id).values(values))
+        return await self.training_run(run_id)
 
     async def champion(self) -> TrainingRun | None:
         """The newest student that was promoted."""

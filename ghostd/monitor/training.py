@@ -38,7 +38,7 @@ def progress_of(run: TrainingRun) -> dict[str, Any]:
         "steps": pace.steps,
         "left_seconds": pace.left_seconds if run.status is RunStatus.RUNNING else None,
         "bits_per_byte": bits_per_byte_of(folder) if folder else None,  # of what it holds back, when it looked last
-        "answers": answers_given(folder) if folder else 0,  # in its exam
+        "answers": answers_given(folder) if folder else None,  # in its exam, once that began
     }
 
 

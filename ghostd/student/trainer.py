@@ -77,6 +77,7 @@ class ChildTrainer:
     async def evaluate(self, bench: Bench, exam: FrozenExam) -> Score | None:
         """Put the exam to the run's best checkpoint; None when that was interrupted. Raises TrainingFailed."""
         out = bench.folder / EVALUATION
+        out.mkdir(exist_ok=True)  # the status tells by it that the exam began
         grader = ("--execute", self.grader) if self.grader else ()
         asked = command("eval", ".", "--dataset", exam.folder, "--out", out, *grader)
         match await self._run(bench, asked, None):
@@ -84,7 +85,10 @@ class ChildTrainer:
                 return await asyncio.to_thread(read_score, out / "report.json", exam.sha256)
             case Ended.ASKED:
                 return None
-        raise TrainingFailed(f"Student {bench.run_id} was not examined: {last_words(bench.folder / LOG)}")
+        raise TrainingFailed(
+            f"Student {bench.run_id} was not examined: {last_words(bench.folder / LOG)} "
+            f"`ghostd train --retry {bench.run_id}` asks it again."
+        )
 
     async def _run(self, bench: Bench, arguments: list[str], seconds: float | None) -> Ended:
         if self.stop.is_set():

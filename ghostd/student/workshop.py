@@ -122,8 +122,10 @@ def bits_per_byte_of(folder: Path) -> float | None:
     return looks[-1] if looks else None
 
 
-def answers_given(folder: Path) -> int:
-    """How many questions of its exam the student in the folder has answered so far."""
+def answers_given(folder: Path) -> int | None:
+    """How many questions of its exam the student in the folder has answered so far; None before the exam began."""
+    if not (folder / EVALUATION).is_dir():
+        return None
     return max(0, len(journal(folder / EVALUATION, "answers-0")) - 1)  # the first line says who answers
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ghostd.core.promotion import Score
 from ghostd.core.training import Bench, FrozenExam, RunStatus, TrainingPlan, TrainingRun
-from ghostd.errors import AlreadyRunning, NotFound
+from ghostd.errors import AlreadyRunning, NotFound, TrainingError
 from ghostd.testing.scripted import Script
 
 
@@ -47,6 +47,16 @@ class MemoryStudents:
     ) -> None:
         """Note how it ended."""
         self._change(run_id, status=status, metrics=metrics, promoted=promoted)
+
+    async def reopen_training(self, run_id: int) -> TrainingRun:
+        """Make a failed run an interrupted one."""
+        run = await self.training_run(run_id)
+        if run.status is not RunStatus.FAILED:
+            raise TrainingError(f"student {run_id} did not fail")
+        if await self.unfinished_training():
+            raise AlreadyRunning
+        self.runs[run_id] = replace(run, status=RunStatus.INTERRUPTED)
+        return self.runs[run_id]
 
     async def training_run(self, run_id: int) -> TrainingRun:
         """Raises NotFound."""

@@ -7,7 +7,7 @@ import pytest
 from ghostd.core.training import RunStatus
 from ghostd.core.variation import Answered, Variation
 from ghostd.db.store import PostgresStore
-from ghostd.errors import NotFound
+from ghostd.errors import AlreadyRunning, NotFound, TrainingError
 from tests.crystals import crystal
 from tests.integration.test_training import populate
 
@@ -37,6 +37,23 @@ async def test_a_run_goes_through_its_states_and_stays_finished(store: PostgresS
     assert await store.champion() == ended
     with pytest.raises(NotFound, match="99"):
         await store.training_run(99)
+
+
+async def test_a_failed_run_is_opened_again_unless_another_is_unfinished(store: PostgresStore) -> None:
+    run = await store.request_training("transformer")
+    with pytest.raises(TrainingError, match="waiting"):
+        await store.reopen_training(run.id)
+    await store.begin_training(run.id, "/students/1", None)
+    await store.finish_training(run.id, RunStatus.FAILED, {"verdict": "the exam broke off"})
+    other = await store.request_training("transformer")
+    with pytest.raises(AlreadyRunning, match="unfinished"):
+        await store.reopen_training(run.id)
+    await store.finish_training(other.id, RunStatus.OK, {})
+    reopened = await store.reopen_training(run.id)
+    assert (reopened.status, reopened.folder, reopened.finished_at) == (RunStatus.INTERRUPTED, "/students/1", None)
+    assert await store.unfinished_training() == reopened
+    with pytest.raises(NotFound):
+        await store.reopen_training(99)
 
 
 async def test_crystals_are_new_since_the_newest_run_began(store: PostgresStore) -> None:

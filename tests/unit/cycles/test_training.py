@@ -9,7 +9,7 @@ from ghostd.core.promotion import Score
 from ghostd.core.training import RunStatus
 from ghostd.cycles.config import TrainingConfig
 from ghostd.cycles.training import Training
-from ghostd.errors import AlreadyRunning, TrainerMissing, TrainingFailed
+from ghostd.errors import AlreadyRunning, NotFound, TrainerMissing, TrainingError, TrainingFailed
 from ghostd.testing.journal import MemoryJournal
 from ghostd.testing.student import MemoryFolders, MemoryStudents, ScriptedTrainer
 
@@ -103,6 +103,34 @@ async def test_a_failure_ends_the_run_and_is_recorded_with_its_reason() -> None:
     assert [one.status for one in cycle.journal.runs.values()] == ["failed"]
     assert await cycle.train_if_due() == {}, "not again before enough is new"
     assert await cycle.train_now() == {"student": 2, "promoted": 1}
+
+
+async def test_a_student_whose_exam_failed_is_examined_again_and_not_trained_anew() -> None:
+    cycle = training(ScriptedTrainer(trainings=[True, True], scores=[TrainingFailed("no sandbox"), score(2.0)]))
+    with pytest.raises(TrainingFailed, match="no sandbox"):
+        await cycle.train_now()
+    plan = cycle.folders.plans[1]
+    later = replace(cycle, config=CONFIG.model_copy(update={"steps": 7}))
+    assert await later.carry_out(await later.reopen(1)) == {"student": 1, "promoted": 1}
+    assert len(cycle.students.written) == 1 and cycle.folders.plans == {1: plan}
+    assert cycle.students.runs[1].metrics["verdict"].startswith("it is the first student")
+
+
+async def test_only_a_failed_student_that_is_still_there_is_taken_up_again() -> None:
+    cycle = training(ScriptedTrainer(trainings=[True, TrainingFailed("nan")], scores=[score(2.0)]))
+    with pytest.raises(NotFound):
+        await cycle.reopen(1)
+    await cycle.train_now()
+    with pytest.raises(TrainingError, match="did not fail"):
+        await cycle.reopen(1)
+    with pytest.raises(TrainingFailed, match="nan"):
+        await cycle.train_now()
+    await cycle.students.request_training("transformer")
+    with pytest.raises(AlreadyRunning):
+        await cycle.reopen(2)
+    cycle.folders.lost.add(2)
+    with pytest.raises(NotFound, match="train --now"):
+        await cycle.reopen(2)
 
 
 async def test_a_run_that_another_process_works_on_is_left_to_it() -> None:

@@ -49,10 +49,11 @@ def test_the_pace_is_read_from_a_journal_that_is_being_written(tmp_path: Path) -
 
 
 def test_what_a_run_has_come_to_is_read_from_its_journals(tmp_path: Path) -> None:
-    assert (bits_per_byte_of(tmp_path), answers_given(tmp_path)) == (None, 0)
+    assert (bits_per_byte_of(tmp_path), answers_given(tmp_path)) == (None, None)
     lines = ['{"step": 1, "loss": 5}', '{"step": 2, "bits_per_byte": 2.5}', '{"step": 4, "bits_per_byte": 2.25}']
     (tmp_path / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 5, "loss": 4}', ""]))
     (tmp_path / "evaluation").mkdir()
+    assert answers_given(tmp_path) == 0
     (tmp_path / "evaluation/answers-0.jsonl").write_text('{"about": {}}\n{"question": 1}\n{"question": 2}\n{"que')
     assert (bits_per_byte_of(tmp_path), answers_given(tmp_path)) == (2.25, 2)
 
