@@ -116,12 +116,14 @@ def packaged(operator: str) -> Path:
     return PACKAGE / f"{operator}-{_digest(operator, *ARCHITECTURES)}.fatbin"
 
 
-def _headers() -> dict[str, str]:
-    return {path.name: path.read_text() for path in sorted(_FOLDER.glob("*.cuh"))}
+def headers_of(operator: str) -> dict[str, str]:
+    """The texts that its kernels.cu includes, by name: all operators' and its own."""
+    own = source_of(operator).parent
+    return {path.name: path.read_text() for folder in (_FOLDER, own) for path in sorted(folder.glob("*.cuh"))}
 
 
 def _digest(operator: str, *how: str) -> str:
-    texts = [source_of(operator).read_text(), *_headers().values(), *how, *FLAGS]
+    texts = [source_of(operator).read_text(), *headers_of(operator).values(), *how, *FLAGS]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
@@ -226,7 +228,8 @@ def _compile_now(operator: str, architecture: str, defined: Sequence[str]) -> by
     if path is None:
         raise build.BuildError(f"Torch alone computes {operator}, because {_NO_COMPILER}.")
     nvrtc, program = ctypes.CDLL(path), ctypes.c_void_p()
-    headers, count = _headers(), len(_headers())
+    headers = headers_of(operator)
+    count = len(headers)
     texts = (ctypes.c_char_p * count)(*(text.encode() for text in headers.values()))
     names = (ctypes.c_char_p * count)(*(name.encode() for name in headers))
     text = source_of(operator).read_text().encode()

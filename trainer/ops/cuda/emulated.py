@@ -11,6 +11,7 @@ from typing import Final
 
 from trainer.ops import build
 from trainer.ops.cuda.arguments import Argument, Launch, packed
+from trainer.ops.cuda.compile import headers_of, source_of
 
 _FOLDER: Final = Path(__file__).parent
 _FLAGS: Final = (
@@ -43,11 +44,12 @@ def library(operator: str) -> ctypes.CDLL:
 
 @functools.cache
 def _loaded(operator: str, folder: Path) -> ctypes.CDLL:
-    source = _FOLDER.parent / operator / "kernels.cu"
+    source = source_of(operator)
     compiler = build.compiler()
     if compiler is None:
         raise build.BuildError("No C compiler was found; install gcc or name one in CC.")
-    texts = [source.read_text(), *(header.read_text() for header in sorted(_FOLDER.glob("*.*h"))), compiler, *_FLAGS]
+    shim = _FOLDER / "emulation.h"
+    texts = [source.read_text(), *headers_of(operator).values(), shim.read_text(), compiler, *_FLAGS]
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
     target = folder / f"{operator}-emulated-{digest}.so"
     if not target.exists():

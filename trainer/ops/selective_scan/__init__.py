@@ -5,7 +5,7 @@ from torch import Tensor
 
 from trainer.ops.registration import register, require, working_type
 
-CHUNK = 32  # steps between checkpoints; native.c and kernels.cu have the same figure
+CHUNK = 32  # steps between checkpoints; native.c and chunk.cuh have the same figure
 _NARROW = (torch.bfloat16, torch.float16)
 
 

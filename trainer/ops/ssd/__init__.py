@@ -4,7 +4,7 @@ from torch import Tensor
 
 from trainer.ops.registration import memory_type, register, require, working_type
 
-CHUNK = 32  # steps between checkpoints; native.c and kernels.cu have the same figure
+CHUNK = 32  # steps between checkpoints; native.c and chunk.cuh have the same figure
 
 
 def _shapes(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

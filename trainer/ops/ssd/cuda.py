@@ -17,7 +17,7 @@ from trainer.ops.ssd import CHUNK, chunk
 _NAME: Final = "ssd"
 _WARP: Final = 32
 _WARPS: Final = 4  # of a block
-_WIDTH: Final = 64  # of a head, that a block has; kernels.cu has the same figure
+_WIDTH: Final = 64  # of a head, that a block has; chunk.cuh has the same figure
 _TILE: Final = 32  # states at a time
 _TILES: Final = (1, 2, 4)  # up to so many tiles
 _BLOCKS: Final = 4  # for each multiprocessor, before the length is no longer cut

@@ -68,14 +68,16 @@ def test_it_is_taken_only_for_devices_that_it_runs_on(capability, covered, nowhe
 
 def test_a_changed_source_or_header_is_not_served_by_what_was_compiled_before(nowhere: Path, monkeypatch) -> None:
     names = {kernels.packaged("selective_scan").name}
-    headers = kernels._headers()
-    monkeypatch.setattr(kernels, "_headers", lambda: headers | {"device.cuh": headers["device.cuh"] + "\n"})
-    names.add(kernels.packaged("selective_scan").name)
+    headers = kernels.headers_of("selective_scan")
+    for header in ("device.cuh", "chunk.cuh"):
+        changed_texts = headers | {header: headers[header] + "\n"}
+        monkeypatch.setattr(kernels, "headers_of", lambda _operator, texts=changed_texts: texts)
+        names.add(kernels.packaged("selective_scan").name)
     changed = nowhere / "kernels.cu"
     changed.write_text("/* another */")
     monkeypatch.setattr(kernels, "source_of", lambda _operator: changed)
     names.add(kernels.packaged("selective_scan").name)
-    assert len(names) == 3
+    assert len(names) == 4
 
 
 @pytest.mark.parametrize(
