@@ -15,7 +15,7 @@ from trainer.model import LanguageModel
 from trainer.muon import Muon
 from trainer.spread import part_like
 
-_PEAKS: Final = {"muon": 1e-2, "adamw": 2e-3}  # AdamW moves embeddings and vectors only, or hidden matrices too
+PEAKS: Final = {"muon": 1e-2, "adamw": 2e-3}  # AdamW moves embeddings and vectors only, or hidden matrices too
 
 
 class Optimizer:
@@ -33,7 +33,7 @@ class Optimizer:
             {"params": list(rest.values()), "weight_decay": 0.0},
         ]
         self._weights = list(named.values())
-        self._peak = config.learning_rate or _PEAKS[config.name]
+        self._peak = config.learning_rate or PEAKS[config.name]
         self._adamw = torch.optim.AdamW(
             [group for group in groups if group["params"]],
             lr=self._peak,

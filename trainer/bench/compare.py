@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from trainer.bench.contest import Contest, Result
-from trainer.config import DataConfig, ModelConfig, RunConfig, Size, TrainingConfig
+from trainer.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, Size, TrainingConfig
 from trainer.errors import TrainerError
+from trainer.optim import PEAKS
 from trainer.records import plain
 
 _NEAR: Final = 0.05  # of the first model's parameters
@@ -44,6 +45,7 @@ class Plan:
     threads: int  # of each process
     parallel: int  # processes at a time
     out: Path
+    rate: float = 1.0  # of the usual learning rates
 
 
 def corpus(folder: Path) -> Path:
@@ -64,12 +66,17 @@ def contests(plan: Plan) -> list[Contest]:
     data = DataConfig(
         path=str(corpus(plan.out / "corpus")), form="text", context=plan.context, batch=plan.batch, validation_rows=1
     )
+    usual = OptimizerConfig()
+    optimizer = OptimizerConfig(
+        learning_rate=plan.rate * PEAKS[usual.name], muon_learning_rate=plan.rate * usual.muon_learning_rate
+    )
     return [
         Contest(
             RunConfig(
                 str(plan.out / f"{model}-{seed}"),
                 data,
                 ModelConfig(recipe=model, size=plan.size),
+                optimizer=optimizer,
                 training=TrainingConfig(steps=1, precision="float32"),
                 seed=seed,
             ),

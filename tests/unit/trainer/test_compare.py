@@ -104,3 +104,12 @@ def test_a_contest_that_is_cut_off_goes_on_where_it_was_saved(tmp_path: Path, mo
     result = compete(contest)
     assert result.steps > 3
     assert result.seconds < 0.8 + 2.0
+
+
+def test_a_rate_multiplies_what_is_usual_for_every_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "corpus", lambda folder: folder)
+    plan = Plan(("mamba", "transformer"), 1, "1M", 5.0, "cpu", 64, 2, (256,), 512, 1, 1, tmp_path)
+    usual, twice = compare.contests(plan), compare.contests(dataclasses.replace(plan, rate=2.0))
+    assert {each.run.optimizer.learning_rate for each in usual} == {1e-2}
+    assert {each.run.optimizer.muon_learning_rate for each in twice} == {0.04}
+    assert {each.run.optimizer.learning_rate for each in twice} == {2e-2}

@@ -20,6 +20,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--batch", type=int, default=8, help="rows of a step (default 8)")
     parser.add_argument("--evaluate", type=_numbers, default=[256, 1024, 4096], help="lengths (default 256,1024,4096)")
     parser.add_argument("--held-out", type=int, default=1 << 17, help="ids of each evaluation (default 131072)")
+    parser.add_argument("--rate", type=float, default=1.0, help="times the usual learning rates (default 1)")
     parser.add_argument("--threads", type=int, default=1, help="of each process (default 1)")
     parser.add_argument("--parallel", type=int, default=1, help="processes at a time (default 1)")
     parser.add_argument("--report", action="store_true", help="train nothing; print the table of what is there")
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         parallel=arguments.parallel,
         out=arguments.out.resolve(),
+        rate=arguments.rate,
     )
     return compare.main(plan, report_only=arguments.report)
 
