@@ -12,6 +12,8 @@ import textwrap
 import warnings
 from collections.abc import Callable
 
+from ghostd.core import syntax
+
 _BUILT_IN = frozenset(dir(builtins))
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d[\w.]*|\w+|[^\w\s]")
 _ANY_NAME = "NAME"
@@ -22,7 +24,7 @@ def parse(source: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes in somebody else's text
-            return ast.parse(textwrap.dedent(source))
+            return syntax.parse(textwrap.dedent(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # ValueError: NUL bytes; MemoryError: the parser's word for nesting that is too deep
 
@@ -71,7 +73,7 @@ def only_expressions(tree: ast.Module) -> bool:
 
 
 def _text(tree: ast.AST, rename: Callable[[str], str]) -> str:
-    copy = ast.parse(ast.unparse(tree))
+    copy = syntax.parse(ast.unparse(tree))
     for node in ast.walk(copy):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):

@@ -4,12 +4,12 @@ A student may propose any numbers. The question that they make says the same as 
 the arguments of the call, and with them the true answer, follow from the question and not from the student.
 """
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ghostd.core import syntax
 from ghostd.core.canonical import display
 from ghostd.core.crystal import Crystal
 
@@ -122,7 +122,7 @@ def varied(form: Form, numbers: str) -> Variation | None:
 
 def _numbers(arguments: str) -> list[int] | None:
     try:
-        values: Any = ast.literal_eval(f"({arguments},)")
+        values: Any = syntax.literal(f"({arguments},)")
     except (ValueError, SyntaxError):
         return None
     return list(values) if all(type(one) is int for one in values) else None

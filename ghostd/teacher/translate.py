@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ghostd.core import syntax
 from ghostd.core.concept import Concept, Domain, slugify
 from ghostd.core.lesson import Claim, Exam, Exercise, Lesson, Solution
 from ghostd.teacher.answers import (
@@ -136,7 +137,7 @@ def _unusable(concept: Concept) -> str:
     if "\n" in concept.signature or not concept.entry:
         return "the signature is not one line of Python"
     try:
-        tree = ast.parse(concept.signature + ": ...")
+        tree = syntax.parse(concept.signature + ": ...")
     except (SyntaxError, ValueError, RecursionError):
         return "the signature is not Python"
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):

@@ -3,6 +3,7 @@
 import ast
 from dataclasses import replace
 
+from ghostd.core import syntax
 from ghostd.core.lesson import Claim, Exam, Exercise, Lesson
 from ghostd.textbook.catalogue.family import Entry
 from ghostd.textbook.faults import FaultKind, draw
@@ -157,7 +158,7 @@ def _mistaken(lesson: Lesson, entry: Entry, code: str) -> Lesson:
 def _preceded(entry: Entry, body: str) -> str:
     """The right code, wrapped so that the body runs first in every call."""
     name = function_name(entry)
-    declared = ast.parse(f"{entry.signature.rstrip(':')}: ...").body[0]
+    declared = syntax.parse(f"{entry.signature.rstrip(':')}: ...").body[0]
     names = ", ".join(one.arg for one in declared.args.args) if isinstance(declared, ast.FunctionDef) else ""
     spoils = "{spoil}" in body
     lines = body.format(spoil=f"return _altered(_right({names}))").splitlines()
@@ -191,7 +192,7 @@ def spoil_exam(entry: Entry, kind: FaultKind) -> Exam:
 def _stub(entry: Entry) -> str:
     """A function that computes nothing and is wrong for some argument list of the exam."""
     head = entry.signature.rstrip(":")
-    declared = ast.parse(f"{head}: ...").body[0]
+    declared = syntax.parse(f"{head}: ...").body[0]
     first = declared.args.args[:1] if isinstance(declared, ast.FunctionDef) else []
     right = [_said(entry.code, entry, arguments, "None") for arguments in entry.exam]
     bodies = ["return None", f"return {right[0]}", *(f"return {one.arg}" for one in first), "raise ValueError"]

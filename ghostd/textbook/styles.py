@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from enum import StrEnum
 
+from ghostd.core import syntax
 from ghostd.textbook.catalogue.family import Entry
 from ghostd.textbook.writing import answers
 
@@ -51,7 +52,7 @@ def _restyled(code: str, alternative: str, signature: str, questions: tuple[str,
 def _header(signature: str) -> tuple[str, str, str]:
     """The signature's line, the function's name, and its parameters as they are handed on."""
     line = signature.rstrip().rstrip(":")
-    (declared,) = ast.parse(f"{line}: ...").body
+    (declared,) = syntax.parse(f"{line}: ...").body
     assert isinstance(declared, ast.FunctionDef)  # noqa: S101 - what every signature of the catalogue is
     return line, declared.name, ", ".join(one.arg for one in declared.args.args)
 
@@ -112,9 +113,9 @@ class _Recursive(ast.NodeTransformer):
             return node
         self.loops += 1
         name, state = f"again_{self.loops}", ", ".join(sorted(stored))
-        (step,) = ast.parse(f"def {name}({state}):\n    return ({state},)").body
-        (resumed,) = ast.parse(f"({state},) = {name}({state})").body
-        (onward,) = ast.parse(f"def f():\n    return {name}({state})").body
+        (step,) = syntax.parse(f"def {name}({state}):\n    return ({state},)").body
+        (resumed,) = syntax.parse(f"({state},) = {name}({state})").body
+        (onward,) = syntax.parse(f"def f():\n    return {name}({state})").body
         assert isinstance(step, ast.FunctionDef)  # noqa: S101 - as written above
         assert isinstance(onward, ast.FunctionDef)  # noqa: S101 - as written above
         step.body = [ast.If(node.test, [*node.body, *onward.body], []), *step.body]
@@ -122,7 +123,7 @@ class _Recursive(ast.NodeTransformer):
 
 
 def _rewritten(code: str, *rewrites: ast.NodeTransformer) -> str:
-    tree = copy.deepcopy(ast.parse(code))
+    tree = copy.deepcopy(syntax.parse(code))
     for rewrite in rewrites:
         tree = rewrite.visit(tree)
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"

@@ -1,11 +1,11 @@
 """Right lessons and exams for the entries of the catalogue; errors are put in elsewhere."""
 
-import ast
 import functools
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from ghostd.core import syntax
 from ghostd.core.lesson import Claim, Exam, Exercise, Lesson
 from ghostd.textbook.catalogue.family import Entry, compiled
 
@@ -75,7 +75,7 @@ def write_exam(entry: Entry, code: str = "") -> Exam:
 
 
 def _check(call: str, value: str) -> str:
-    plain = ast.literal_eval(value)
+    plain = syntax.literal(value)
     if isinstance(plain, float):
         return f"import math\nassert math.isclose({call}, {value}, rel_tol=1e-9, abs_tol=1e-9)"
     if _holds_float(plain):

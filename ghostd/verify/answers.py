@@ -1,12 +1,12 @@
 """Whether a teacher's own answer to an exercise agrees with what execution gave; it evaluates literals only."""
 
-import ast
 import math
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from ghostd.core import syntax
 from ghostd.core.canonical import decode
 
 _RELATIVE = 1e-9  # the tolerance of the exams; below it two floats are one
@@ -21,7 +21,7 @@ def contradicts(answer: str, value: str) -> bool:
     float answer with at least three digits may be the value rounded to those digits.
     """
     try:
-        stated = ast.literal_eval(answer.strip())
+        stated = syntax.literal(answer.strip())
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
     return not _agrees(stated, decode(value), _rounds_to)

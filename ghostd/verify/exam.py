@@ -11,6 +11,7 @@ import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ghostd.core import syntax
 from ghostd.core.lesson import Exam
 from ghostd.verify.hazards import Unreadable, find_hazard, parse
 
@@ -233,7 +234,7 @@ def _resolve(expression: ast.expr, known: _Environment) -> ast.expr:
     """The expression with known variables replaced by what they stand for."""
     if not known or not _names(expression) & known.keys():
         return expression
-    resolved: ast.expr = _Substitution(known).visit(ast.parse(ast.unparse(expression), mode="eval").body)
+    resolved: ast.expr = _Substitution(known).visit(syntax.expression(ast.unparse(expression)))
     return resolved
 
 

@@ -7,6 +7,8 @@ a security boundary, since Python can hide any name. The sandbox is the boundary
 import ast
 from collections.abc import Iterator
 
+from ghostd.core import syntax
+
 _MODULES = """
     abc array base64 binascii bisect calendar cmath collections copy dataclasses datetime decimal enum fractions
     functools hashlib heapq itertools json math numbers operator random re statistics string struct textwrap typing
@@ -38,7 +40,7 @@ def parse(source: str) -> ast.Module:
     if len(source) > MAXIMUM_CHARACTERS:
         raise Unreadable(f"longer than {MAXIMUM_CHARACTERS} characters")
     try:
-        tree = ast.parse(source)
+        tree = syntax.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
     level: list[ast.AST] = [tree]

@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ghostd.core import syntax
 from ghostd.verify import domain
 from ghostd.verify.exam import Question
 
@@ -130,7 +131,7 @@ def _vary_in_place(value: Any, pool: Sequence[Any], chooser: random.Random) -> A
 def literal_arguments(source: str) -> tuple[Any, ...]:
     """The values of an argument list of positional literals; () for every other one."""
     try:
-        values = ast.literal_eval(f"({source},)")
+        values = syntax.literal(f"({source},)")
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ()
     return values if isinstance(values, tuple) else ()
@@ -139,7 +140,8 @@ def literal_arguments(source: str) -> tuple[Any, ...]:
 def holds_float(source: str) -> bool:
     """Whether an argument list of literals has a float in it, however deep."""
     return any(
-        isinstance(node, ast.Constant) and isinstance(node.value, float) for node in ast.walk(ast.parse(f"({source},)"))
+        isinstance(node, ast.Constant) and isinstance(node.value, float)
+        for node in ast.walk(syntax.parse(f"({source},)"))
     )
 
 
