@@ -85,10 +85,12 @@ class ChildTrainer:
                 return await asyncio.to_thread(read_score, out / "report.json", exam.sha256)
             case Ended.ASKED:
                 return None
-        raise TrainingFailed(
-            f"Student {bench.run_id} was not examined: {last_words(bench.folder / LOG)} "
-            f"`ghostd train --retry {bench.run_id}` asks it again."
-        )
+            case Ended.KILLED:
+                why = "something killed the examiner; is there too little memory?"
+            case _:
+                why = last_words(bench.folder / LOG)
+        again = f"`ghostd train --retry {bench.run_id}` asks it again"
+        raise TrainingFailed(f"Student {bench.run_id} was not examined ({why}); {again}.")
 
     async def _run(self, bench: Bench, arguments: list[str], seconds: float | None) -> Ended:
         if self.stop.is_set():
